@@ -1,0 +1,1 @@
+"""Raw archives become instruction sets."""

@@ -1,0 +1,1 @@
+"""A model folder and a data set -> scores with intervals, beside controls."""

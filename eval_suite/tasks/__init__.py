@@ -1,0 +1,1 @@
+"""Evaluations that compose predictions, metrics and statistics; one module a task."""

@@ -1,0 +1,1 @@
+"""What the training scripts share: recipes, data preparation, augmentation, tokenizers and checkpoints."""

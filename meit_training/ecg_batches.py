@@ -1,0 +1,96 @@
+"""Batches with an ECG in each row, drawn so that a resumed run sees what an uncut one would."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from datasets import Dataset
+from transformers import TrainerCallback
+from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
+
+from dataset_scripts.shards import signal_batch
+
+from .augmentation import EcgAugmentation
+
+
+class EcgSource:
+    """Signals of one data set's rows, extracted and, in training, augmented.
+
+    Args:
+        dataset: rows with `signal` (int16 [12, T] in microvolts) and `sampling_rate`.
+        feature_extractor: a `MeitFeatureExtractor`.
+        augmentation: None leaves every recording as it is.
+        seed: of the augmentation. Each draw depends on seed, row and epoch alone, not on how many came before, so that
+            a run resumed in the middle of an epoch goes on as if it had not been cut.
+    """
+
+    def __init__(self, dataset: Dataset, feature_extractor: Any, augmentation: EcgAugmentation | None, seed: int):
+        self.dataset = dataset
+        self.rates = dataset["sampling_rate"][:]
+        self.feature_extractor = feature_extractor
+        self.augmentation = augmentation
+        self.seed = seed
+        # In shared memory, so that worker processes which outlive an epoch learn of the next.
+        self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
+
+    @property
+    def epoch(self) -> int:
+        """Passes over the data completed; the augmentation is drawn for this one."""
+        return int(self._epoch)
+
+    @epoch.setter
+    def epoch(self, value: int) -> None:
+        self._epoch.fill_(value)
+
+    def __call__(self, rows: Sequence[int], augment: Sequence[bool]) -> dict[str, torch.Tensor]:
+        """Float32 `ecg_values` [B, 12, T] in millivolts and bool `ecg_mask` [B, 12, T] of these rows."""
+        inputs = self.feature_extractor(
+            signal_batch(self.dataset, rows), sampling_rate=[self.rates[row] for row in rows], return_tensors="np"
+        )
+        values, mask = np.array(inputs["ecg_values"]), np.array(inputs["ecg_mask"])
+        if self.augmentation is not None:
+            rate = self.feature_extractor.sampling_rate
+            for place, (row, wanted) in enumerate(zip(rows, augment, strict=True)):
+                if wanted:
+                    rng = np.random.default_rng((self.seed, self.epoch, row))
+                    values[place], mask[place] = self.augmentation(values[place], mask[place], rate, rng)
+        return {"ecg_values": torch.from_numpy(values), "ecg_mask": torch.from_numpy(mask)}
+
+
+class EpochOfAugmentation(TrainerCallback):
+    """Tells the source which epoch it draws for."""
+
+    def __init__(self, source: EcgSource):
+        self.source = source
+
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Called by the trainer, after a resume too."""
+        self.source.epoch = math.floor((state.epoch or 0.0) + 1e-6)
+
+
+@dataclass
+class EcgTextCollator(DataCollatorForLanguageModeling):
+    """TRL's collator for prompt and completion, and the ECG it would drop.
+
+    Each example names its row in the source by `row` and says by `augment` whether it is for training.
+
+    Attributes:
+        source: of the signals.
+        eos_token_id: ends a report; what a chat template writes after it (ChatML: a line break) is not learnt.
+    """
+
+    source: EcgSource = field(kw_only=True)
+    eos_token_id: int = field(kw_only=True)
+
+    def torch_call(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
+        """Text as TRL pads it, with `ecg_values` and `ecg_mask`."""
+        ecg = self.source([example["row"] for example in examples], [example["augment"] for example in examples])
+        text = super().torch_call(examples)
+        ends = (text["labels"] == self.eos_token_id).flip(1).cumsum(1).flip(1)  # end tokens from here on
+        after = (ends == 0) & (ends[:, :1] > 0)
+        return {**text, "labels": text["labels"].masked_fill(after, -100), **ecg}

@@ -1,0 +1,318 @@
+import os
+import pickle
+import re
+
+import numpy as np
+import pytest
+import wfdb
+
+from dataset_scripts.record import EcgInputError
+from dataset_scripts.sources.files import read_ecg_file
+from dataset_scripts.sources.wfdb_check import check_wfdb
+from modeling_meit.feature_extraction_meit import STANDARD_LEADS
+from tests.ecg_files import made_up_ecg, write_record
+
+LEADS = list(STANDARD_LEADS)
+
+
+def edit(header, *replacements):
+    text = header.read_text()
+    for old, new in replacements:
+        assert re.search(old, text), old
+        text = re.sub(old, new, text)
+    header.write_text(text)
+
+
+def refusal(path, **arguments):
+    with pytest.raises(EcgInputError) as caught:
+        read_ecg_file(path, **arguments)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("ending", ["", ".hea", ".dat"])
+def test_wfdb_record_is_read_to_the_last_bit(tmp_path, ending):
+    record = write_record(tmp_path)
+    ecg = read_ecg_file(f"{record}{ending}")
+    assert (ecg.sampling_rate, ecg.name, ecg.lead_names, ecg.duration) == (500, "made_up", STANDARD_LEADS, 10.0)
+    assert ecg.signal.dtype == np.float32
+    np.testing.assert_array_equal(ecg.signal, wfdb.rdrecord(str(record)).p_signal.T.astype(np.float32))
+    assert np.abs(ecg.signal[1] - ecg.signal[0] - ecg.signal[2]).max() < 1e-6
+
+
+def test_leads_are_ordered_by_name(tmp_path):
+    order = [0, 1, 2, 3, 5, 4, *range(6, 12)]
+    record = write_record(tmp_path, signal=made_up_ecg()[order], sig_name=[LEADS[i].upper() for i in order])
+    np.testing.assert_array_equal(read_ecg_file(record).signal, made_up_ecg())
+
+
+@pytest.mark.parametrize(("unit", "factor"), [("uV", 1000.0), ("V", 0.001)])
+@pytest.mark.parametrize("fmt", ["16", "32"])  # the second is left to the wfdb package
+def test_units_are_the_headers(tmp_path, unit, factor, fmt):
+    record = write_record(
+        tmp_path,
+        signal=made_up_ecg() * factor,
+        units=[unit] * 12,
+        adc_gain=[1000.0 / factor] * 12,
+        fmt=[fmt] * 12,
+    )
+    np.testing.assert_allclose(read_ecg_file(record).signal, made_up_ecg(), atol=1e-6)
+
+
+@pytest.mark.parametrize("fmt", ["80", "212", "310", "24", "516"])
+def test_other_formats_are_read_and_their_cut_files_refused(tmp_path, fmt):
+    gain = 50.0 if fmt == "80" else 200.0
+    record = write_record(tmp_path, fmt=[fmt] * 12, adc_gain=[gain] * 12)
+    np.testing.assert_allclose(read_ecg_file(record).signal, made_up_ecg(), atol=0.6 / gain)
+    data = tmp_path / "made_up.dat"
+    data.write_bytes(data.read_bytes()[: data.stat().st_size * 3 // 4])
+    assert "made_up" in refusal(record)
+
+
+def test_missing_samples_stay_missing(tmp_path):
+    signal = made_up_ecg()
+    signal[3, 100:200] = np.nan
+    np.testing.assert_array_equal(read_ecg_file(write_record(tmp_path, signal=signal)).signal, signal)
+
+
+@pytest.mark.parametrize("layout", ["fixed", "variable"])
+def test_multi_segment_record(tmp_path, layout):
+    write_record(tmp_path, "part1", made_up_ecg(seconds=4))
+    write_record(tmp_path, "part2", made_up_ecg(seconds=6))
+    segments = ["part1 2000", "part2 3000"]
+    if layout == "variable":
+        described = [f"~ 0 1000(0)/mV 16 0 0 0 0 {lead}" for lead in LEADS]
+        (tmp_path / "layout.hea").write_text("\n".join(["layout 12 500 0", *described]) + "\n")
+        segments = ["layout 0", segments[0], "~ 500", segments[1]]
+    length = sum(int(segment.split()[1]) for segment in segments)
+    (tmp_path / "whole.hea").write_text("\n".join([f"whole/{len(segments)} 12 500 {length}", *segments]) + "\n")
+    ecg = read_ecg_file(tmp_path / "whole")
+    assert ecg.signal.shape == (12, length)
+    np.testing.assert_allclose(ecg.signal[:, :2000], made_up_ecg(seconds=4), atol=1e-6)
+    np.testing.assert_allclose(ecg.signal[:, -3000:], made_up_ecg(seconds=6), atol=1e-6)
+    assert np.isnan(ecg.signal[:, 2000:-3000]).all()
+    (tmp_path / "part2.dat").unlink()
+    assert "part2.dat" in refusal(tmp_path / "whole")
+
+
+def test_example_of_the_project_is_read():
+    ecg = read_ecg_file("examples/normal.hea")
+    assert ecg.signal.shape == (12, 5000)
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int16"])
+def test_npy(tmp_path, transposed, dtype):
+    signal = made_up_ecg()
+    stored = np.rint(signal * 1000).astype("int16") if dtype == "int16" else signal.astype(dtype)
+    np.save(tmp_path / "a.npy", stored.T if transposed else stored)
+    ecg = read_ecg_file(tmp_path / "a.npy", fs=500, leads=LEADS)
+    np.testing.assert_array_equal(ecg.signal, signal)
+    assert ecg.signal.flags.c_contiguous
+    backwards = read_ecg_file(tmp_path / "a.npy", fs=500, leads=LEADS[::-1])
+    np.testing.assert_array_equal(backwards.signal, signal[::-1])
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_csv(tmp_path, named):
+    signal = made_up_ecg(fs=100)
+    rows = [[f"{value:.3f}" for value in column] for column in signal.T]
+    rows[7][2] = ""
+    rows[8][2] = "nan"
+    lines = [",".join(row) for row in rows]
+    (tmp_path / "a.csv").write_text("\n".join([", ".join(LEADS), *lines] if named else lines))
+    ecg = read_ecg_file(tmp_path / "a.csv", fs=100, leads=None if named else LEADS)
+    assert np.isnan(ecg.signal[2, 7:9]).all()
+    signal[2, 7:9] = np.nan
+    np.testing.assert_array_equal(ecg.signal, signal)
+    assert ecg.sampling_rate == 100
+
+
+def test_missing_files(tmp_path):
+    assert f"there is no record {tmp_path / 'none'}" in refusal(tmp_path / "none")
+    assert "there is no file" in refusal(tmp_path / "none.npy", fs=500, leads=LEADS)
+    assert "is a folder" in refusal(tmp_path)
+    record = write_record(tmp_path)
+    (tmp_path / "made_up.dat").unlink()
+    assert "names the signal file made_up.dat, which is not beside it" in refusal(record)
+
+
+def test_truncated_dat(tmp_path):
+    record = write_record(tmp_path)
+    data = tmp_path / "made_up.dat"
+    data.write_bytes(data.read_bytes()[:-2])
+    assert "is cut short: it has 119998 bytes, its header asks for 120000" in refusal(record)
+    data.write_bytes(b"")
+    assert "is cut short" in refusal(record)
+
+
+@pytest.mark.parametrize("fmt", ["16", "32"])
+def test_eleven_leads_name_the_missing_one(tmp_path, fmt):
+    message = refusal(write_record(tmp_path, signal=made_up_ecg()[:11], fmt=[fmt] * 11))
+    assert "11 leads" in message
+    assert "missing V6" in message
+
+
+def test_header_with_a_line_removed(tmp_path):
+    record = write_record(tmp_path)
+    edit(tmp_path / "made_up.hea", (r"made_up.dat .* V6\n", ""))
+    assert "announces 12 signals and describes 11" in refusal(record)
+
+
+@pytest.mark.parametrize(
+    "content", ["just some words\n", "", "a b c\nd e f\n", "\x00\xff\x01", "x 12 500 5000 25:99:99\n"]
+)
+def test_text_in_place_of_a_header(tmp_path, content):
+    (tmp_path / "a.hea").write_text(content, encoding="latin-1")
+    assert str(tmp_path / "a.hea") in refusal(tmp_path / "a")
+
+
+def test_text_in_place_of_a_record(tmp_path):
+    (tmp_path / "notes.txt").write_text("sinus rhythm")
+    assert "is no ECG that can be read" in refusal(tmp_path / "notes.txt")
+
+
+@pytest.mark.parametrize("unit", ["mmHg", "µV", "K"])
+def test_unknown_units(tmp_path, unit):
+    record = write_record(tmp_path, fmt=["32"] * 12)
+    header = tmp_path / "made_up.hea"
+    header.write_bytes(header.read_text().replace("/mV", f"/{unit}").encode("utf-8"))
+    assert unit[-1] in refusal(record)
+    assert "uV" in refusal(record)
+
+
+@pytest.mark.parametrize("value", [0.0, np.nan])
+def test_records_of_nothing(tmp_path, value):
+    signal = np.full((12, 5000), value, np.float32)
+    record = write_record(tmp_path, signal=signal) if value == 0 else None
+    np.save(tmp_path / "a.npy", signal)
+    for path, arguments in ((record, {}), (tmp_path / "a.npy", {"fs": 500, "leads": LEADS})):
+        if path is not None:
+            assert "cannot be read as an ECG" in refusal(path, **arguments)
+
+
+def test_wfdb_record_of_missing_samples(tmp_path):
+    record = write_record(tmp_path)
+    header, data = tmp_path / "made_up.hea", tmp_path / "made_up.dat"
+    data.write_bytes(np.full(60000, -32768, "<i2").tobytes())
+    # The checksum of 5,000 times -32,768 is 0 modulo 65,536.
+    edit(header, (r" (-?\d+) (-?\d+) 0 (\w+)\n", r" -32768 0 0 \3\n"))
+    assert "every sample is missing" in refusal(record)
+
+
+@pytest.mark.parametrize(
+    "name", ["../outside.dat", "/etc/passwd", "..", "sub/made_up.dat", "..\\outside.dat", "http://x"]
+)
+def test_header_that_names_a_file_elsewhere(tmp_path, name):
+    (tmp_path / "in").mkdir()
+    record = write_record(tmp_path / "in")
+    os.rename(tmp_path / "in" / "made_up.dat", tmp_path / "outside.dat")
+    header = tmp_path / "in" / "made_up.hea"
+    header.write_text(header.read_text().replace("made_up.dat", name))
+    assert "only files beside the header are read" in refusal(record)
+
+
+def test_segments_elsewhere_or_in_circles(tmp_path):
+    for name, message in (("../a", "only files beside"), ("whole", "made of segments"), ("none", "no header")):
+        (tmp_path / "whole.hea").write_text(f"whole/2 12 500 5000\n{name} 2500\n{name} 2500\n")
+        with pytest.raises(EcgInputError, match=message):
+            check_wfdb(tmp_path / "whole")
+
+
+@pytest.mark.parametrize(
+    ("first_line", "message"),
+    [
+        ("made_up 12 500 43300000", "24 h at most"),
+        ("made_up 12 500 99999999999999999999", "24 h at most"),
+        ("made_up 12 5000 9000000", "100,000,000 samples at most"),
+        ("made_up 12 0 5000", "expected a positive number"),
+        ("made_up 999999999 500 5000", "100,000,000 samples at most"),
+        ("made_up 1000 500 5000", "announces 1000 signals and describes 12"),
+    ],
+)
+def test_absurd_sizes_are_refused_before_reading(tmp_path, first_line, message):
+    record = write_record(tmp_path)
+    edit(tmp_path / "made_up.hea", (r"made_up 12 500 5000", first_line))
+    assert message in refusal(record)
+
+
+def test_header_without_a_length(tmp_path):
+    record = write_record(tmp_path)
+    edit(tmp_path / "made_up.hea", (r"made_up 12 500 5000", "made_up 12 500"))
+    np.testing.assert_array_equal(read_ecg_file(record).signal, made_up_ecg())
+    with (tmp_path / "made_up.dat").open("r+b") as file:
+        file.truncate(12 * 2 * 500 * 90000)  # a sparse file of 25 h
+    assert "24 h at most" in refusal(record)
+
+
+def test_header_too_large(tmp_path):
+    record = write_record(tmp_path)
+    with (tmp_path / "made_up.hea").open("a") as file:
+        file.write("# " + "x" * (1 << 20))
+    assert "larger than 1 MiB" in refusal(record)
+
+
+def test_npy_that_would_run_code(tmp_path):
+    ran = tmp_path / "ran"
+
+    class Harmful:
+        def __reduce__(self):
+            return (ran.touch, ())
+
+    np.save(tmp_path / "a.npy", np.array([Harmful()], dtype=object), allow_pickle=True)
+    (tmp_path / "b.npy").write_bytes(pickle.dumps(Harmful()))
+    for name in ("a.npy", "b.npy"):
+        assert "not an .npy array of numbers" in refusal(tmp_path / name, fs=500, leads=LEADS)
+    assert not ran.exists()
+
+
+def test_npy_that_cannot_be_used(tmp_path):
+    path = tmp_path / "a.npy"
+    for array, message in (
+        (np.zeros((11, 5000)), "holds (11, 5000), expected (12, T)"),
+        (np.zeros(5000), "holds (5000,)"),
+        (np.zeros((12, 5000), dtype="int64"), "expected floats in mV"),
+        (np.full((12, 5000), "a"), "expected floats in mV"),
+        (made_up_ecg() * 1000, "microvolts"),
+    ):
+        np.save(path, array)
+        assert message in refusal(path, fs=500, leads=LEADS)
+    for content in (b"", b"text", path.read_bytes()[:1000]):
+        path.write_bytes(content)
+        assert "not an .npy array" in refusal(path, fs=500, leads=LEADS)
+    header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (12, 99999999999), }"
+    path.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
+    assert "not an .npy array" in refusal(path, fs=500, leads=LEADS)
+
+
+def test_csv_that_cannot_be_used(tmp_path):
+    path = tmp_path / "a.csv"
+    names = ",".join(LEADS)
+    row = ",".join(["0.1"] * 12)
+    for content, message in (
+        (f"{names}\n{row}\n{row.replace('0.1', 'high', 1)}\n", "line 3: could not convert string to float: 'high'"),
+        (f"{names}\n0.1,0.2\n", "line 2: 2 values for 12 leads"),
+        (f"time,{names}\n0,{row}\n", "unknown time"),
+        (f"{names.replace('V6', 'V5')}\n{row}\n", "missing V6; given twice V5"),
+        (f"{row}\n", "give them with --leads"),
+        (f"{names}\n", "holds no samples"),
+        ("", "holds no samples"),
+        (f"{names}\n{row}\n", "cannot be read as an ECG"),
+    ):
+        path.write_text(content)
+        assert message in refusal(path, fs=100)
+    path.write_bytes(b"\xff\xfe\x00")
+    assert "not a CSV table" in refusal(path, fs=100)
+    path.write_text(f"{names}\n{row}\n")
+    assert "leave --leads out" in refusal(path, fs=100, leads=LEADS)
+
+
+def test_what_the_file_does_not_say_must_be_given(tmp_path):
+    np.save(tmp_path / "a.npy", made_up_ecg())
+    assert "--fs" in refusal(tmp_path / "a.npy", leads=LEADS)
+    assert "--leads" in refusal(tmp_path / "a.npy", fs=500)
+    for fs in (0, -1, float("nan"), float("inf")):
+        assert "correct --fs" in refusal(tmp_path / "a.npy", fs=fs, leads=LEADS)
+    record = write_record(tmp_path)
+    assert "says 500 Hz" in refusal(record, fs=250)
+    assert read_ecg_file(record, fs=500).sampling_rate == 500
+    assert "names the leads itself" in refusal(record, leads=LEADS)

@@ -1,0 +1,167 @@
+"""Instruction-tune a language model to write the report of a 12-lead ECG.
+
+    python train_sft.py recipes/ptbxl-small.yaml data=FOLDER output_dir=FOLDER
+
+The recipe fills `DataArguments`, `EcgArguments`, `TextArguments` and TRL's `SFTConfig`; `key=value` changes one.
+The loss covers the report and its end token and nothing else. What is written to `output_dir` opens with
+`AutoModelForCausalLM.from_pretrained(output_dir, trust_remote_code=True)`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import datasets
+import numpy as np
+import pyarrow.compute as pc
+from transformers import set_seed
+from trl import SFTConfig, SFTTrainer
+
+from dataset_scripts.instructions.prompts import draw_prompt
+from dataset_scripts.record import EcgInputError
+from meit_training.arguments import DataArguments, EcgArguments, TextArguments, training_rows
+from meit_training.augmentation import EcgAugmentation
+from meit_training.ecg_batches import EcgSource, EcgTextCollator, EpochOfAugmentation
+from meit_training.lora import lora_config, save_merged
+from meit_training.new_model import make_model
+from meit_training.recipe import parse
+from meit_training.resume import checkpoint_to_resume
+from meit_training.samples import SampleReports
+from meit_training.settings import construct
+from meit_training.trainer import EcgSFTTrainer
+from modeling_meit.feature_extraction_meit import MeitFeatureExtractor
+from modeling_meit.processing_meit import MeitProcessor
+
+
+def conversations(rows: datasets.Dataset, language_told: float, seed: int) -> datasets.Dataset:
+    """Prompt and completion as chat messages, with the row each belongs to; no signal is copied.
+
+    Args:
+        rows: a built data set's.
+        language_told: share of the rows whose prompt names the language.
+        seed: draws those rows.
+
+    Returns:
+        columns prompt, completion, row.
+    """
+    told = np.random.default_rng(seed).random(len(rows)) < language_told
+    texts = rows.select_columns(["ecg_id", "prompt", "completion"])
+
+    def convert(row: dict, index: int) -> dict:
+        prompt = row["prompt"] if told[index] else draw_prompt(row["ecg_id"], None)
+        return {
+            "prompt": [{"role": "user", "content": prompt}],
+            "completion": [{"role": "assistant", "content": row["completion"]}],
+            "row": index,
+        }
+
+    # Not from the cache: its key does not know the text of the prompts.
+    return texts.map(
+        convert,
+        with_indices=True,
+        remove_columns=texts.column_names,
+        load_from_cache_file=False,
+        desc="Conversations",
+    )
+
+
+def fit_to_batches(trainer: SFTTrainer, given: int, num_ecg_tokens: int) -> None:
+    """Say what `max_length` cut, and see to it that no batch holds a single ECG token.
+
+    Args:
+        trainer: with its rows prepared.
+        given: rows before that.
+        num_ecg_tokens: of the model; the projector's batch norms need two in a batch.
+
+    Raises:
+        EcgInputError: for batches of one record with one ECG token.
+    """
+    rows, size, longest = trainer.train_dataset, trainer.args.per_device_train_batch_size, trainer.args.max_length
+    if longest is not None:
+        lengths = pc.list_value_length(rows.with_format("arrow")[:]["input_ids"]).to_numpy()
+        if (lengths == longest).any() or len(rows) < given:
+            print(
+                f"max_length={longest}: {int((lengths == longest).sum())} of {given} conversations fill it, and their "
+                f"reports may be cut; {given - len(rows)} with no room for a report are left out"
+            )
+    if num_ecg_tokens == 1 and size == 1:
+        raise EcgInputError(
+            "batches of one record with one ECG token cannot be normalised; take batches of two or more"
+        )
+    if num_ecg_tokens == 1 and len(rows) % size == 1:
+        print("one training record is left out: alone in the last batch, its one ECG token could not be normalised")
+        trainer.train_dataset = rows.select(range(len(rows) - 1))
+
+
+def make_trainer(
+    data: DataArguments, ecg: EcgArguments, text: TextArguments, training: SFTConfig
+) -> tuple[EcgSFTTrainer, MeitProcessor]:
+    """The trainer with model and data, ready to train, and the processor that belongs to the model.
+
+    Raises:
+        EcgInputError: for settings that cannot be used.
+    """
+    set_seed(training.seed)
+    rows, held_out = training_rows(data, watched=training.eval_strategy != "no")
+    dialogues = conversations(rows, text.language_told, training.seed)
+    learnt = np.flatnonzero(~held_out)
+    texts = rows.select(learnt).select_columns(["prompt", "completion"])
+    model, tokenizer = make_model(text, ecg, training, [*texts["prompt"], *texts["completion"]])
+
+    config = model.config.ecg_config
+    extractor = MeitFeatureExtractor(config.sampling_rate, config.duration, config.leads)
+    processor = MeitProcessor(extractor, tokenizer)
+    augmentation = None if data.augmentation is None else construct(EcgAugmentation, "augmentation", data.augmentation)
+    source = EcgSource(rows, extractor, augmentation, training.seed)
+    # Without these the trainer would drop the row numbers the collator needs.
+    training.remove_unused_columns = False
+    training.completion_only_loss = True
+    watched = dialogues.select(np.flatnonzero(held_out))
+    trainer = EcgSFTTrainer(
+        model=model,
+        encoder_learning_rate=ecg.encoder_learning_rate,
+        args=training,
+        data_collator=EcgTextCollator(
+            pad_token_id=tokenizer.pad_token_id, eos_token_id=tokenizer.eos_token_id, source=source
+        ),
+        train_dataset=dialogues.select(learnt).add_column("augment", [True] * len(learnt)),
+        eval_dataset=watched.add_column("augment", [False] * len(watched)) if len(watched) else None,
+        processing_class=tokenizer,
+        peft_config=lora_config(text.lora),
+        callbacks=[
+            EpochOfAugmentation(source),
+            SampleReports(processor, source, watched.select(range(min(text.sample_reports, len(watched))))),
+        ],
+    )
+    fit_to_batches(trainer, len(learnt), model.config.num_ecg_tokens)
+    return trainer, processor
+
+
+def main(argv: Sequence[str] | None = None) -> Path:
+    """Train by a recipe; returns the folder with the model."""
+    data, ecg, text, training = parse(
+        sys.argv[1:] if argv is None else argv, DataArguments, EcgArguments, TextArguments, SFTConfig
+    )
+    checkpoint = checkpoint_to_resume(training.resume_from_checkpoint, training.output_dir)
+    trainer, processor = make_trainer(data, ecg, text, training)
+    trainer.train(resume_from_checkpoint=checkpoint)
+
+    out = Path(training.output_dir)
+    if text.lora is None:
+        trainer.save_model(str(out))
+    if trainer.is_world_process_zero():
+        if text.lora is not None:
+            save_merged(trainer.model, out)
+        processor.save_pretrained(out)
+        print(f"model saved in {out}")
+    return out
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except EcgInputError as error:
+        print(f"train_sft: error: {error}", file=sys.stderr)
+        sys.exit(2)
