@@ -128,15 +128,14 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
 
 
 def _build(arguments: argparse.Namespace) -> None:
+    options = {"seed": arguments.seed} if arguments.source == "synthetic" else {}
+    if arguments.num_records is not None:
+        if arguments.source != "synthetic":
+            raise _UsageError(f"--num-records is for the synthetic source; {arguments.source} has its own records")
+        options["num_records"] = arguments.num_records
+
     from dataset_scripts.build import build
 
-    options = {}
-    if arguments.source == "synthetic":
-        options = {"seed": arguments.seed}
-        if arguments.num_records is not None:
-            options["num_records"] = arguments.num_records
-    elif arguments.num_records is not None:
-        raise _UsageError(f"--num-records is for the synthetic source; {arguments.source} has its own records")
     result = build(
         arguments.source,
         arguments.src,

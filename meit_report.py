@@ -107,10 +107,14 @@ def write_report(record: EcgFile, model: str, prompt: str) -> EcgReport:
 
     logging.disable_progress_bar()
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    processor = AutoProcessor.from_pretrained(model, trust_remote_code=True)
+    no_processor = f"{model} has no processor that reads ECGs, expected a model as `meit train` saves it"
+    try:
+        processor = AutoProcessor.from_pretrained(model, trust_remote_code=True)
+    except ValueError as error:
+        raise EcgInputError(f"{no_processor} ({error})") from error
     extractor = getattr(processor, "feature_extractor", None)
     if extractor is None or not hasattr(processor, "post_process_reports"):
-        raise EcgInputError(f"{model} has no processor that reads ECGs, expected a model as `meit train` saves it")
+        raise EcgInputError(no_processor)
     try:
         with python_warnings.catch_warnings(record=True) as caught:
             python_warnings.simplefilter("always")

@@ -269,13 +269,15 @@ class MeitModel(MeitPreTrainedModel):
         **kwargs: Any,
     ) -> tuple[Any, FusedInputs]:
         """Call `decoder` (the backbone, or its part below the head) with the ECG among its inputs."""
+        text = input_ids if inputs_embeds is None else inputs_embeds
+        if text is None:
+            raise ValueError("neither input_ids nor inputs_embeds was given; pass one of them")
         if ecg_embeds is None and ecg_values is not None:
             ecg_embeds = self.encode_ecg(ecg_values, ecg_mask)
         # Without an ECG the decoder may take masks of other kinds.
         if isinstance(attention_mask, torch.Tensor) and (ecg_embeds is not None or attention_mask.dim() == 2):
-            new = input_ids if inputs_embeds is None else inputs_embeds
             slots = 0 if ecg_embeds is None else ecg_embeds.shape[1]
-            check_text_mask(attention_mask, new.shape[1], past_key_values, slots)
+            check_text_mask(attention_mask, text.shape[1], past_key_values, slots)
         if ecg_embeds is None:
             own = {"attention_mask": attention_mask, "position_ids": position_ids}
             own = {name: value for name, value in own.items() if name in self._decoder_arguments}

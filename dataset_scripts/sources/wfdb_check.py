@@ -62,11 +62,11 @@ def check_wfdb(record: Path, _in_multi_segment: bool = False) -> None:
     described = [_matched(_SIGNAL_LINE, line, header, "name.dat 16 1000(0)/mV 16 0 0 0 0 V1") for line in rest]
     if len(described) != signals or signals == 0:
         raise EcgInputError(f"{header} announces {signals} signals and describes {len(described)}; get it again")
-    for line in described:
-        _plain_name(line["file"], header)
-        if not (line["gain"] or "").isascii():
-            raise EcgInputError(f"{header}: units in {line['gain']!r} are not ASCII; write microvolts as uV")
-    if not (_in_multi_segment and {line["file"] for line in described} == {"~"}):  # a layout has no samples
+    for signal in described:
+        _plain_name(signal["file"], header)
+        if not (signal["gain"] or "").isascii():
+            raise EcgInputError(f"{header}: units in {signal['gain']!r} are not ASCII; write microvolts as uV")
+    if not (_in_multi_segment and {signal["file"] for signal in described} == {"~"}):  # a layout has no samples
         _check_samples(header, described, samples, rate)
 
 
@@ -102,8 +102,8 @@ def _lines(header: Path) -> list[str]:
         raise EcgInputError(f"no header {header}; a WFDB record is a .hea file and its .dat file, give both")
     if header.stat().st_size > _LARGEST_HEADER:
         raise EcgInputError(f"{header} is larger than 1 MiB, expected a WFDB header, which is a short text")
-    text = header.read_bytes().decode("latin-1")
-    lines = [line for line in map(str.strip, text.split("\n")) if line and not line.startswith("#")]
+    text = header.read_bytes().decode("utf-8", errors="replace")
+    lines = [line for line in map(str.strip, text.splitlines()) if line and not line.startswith("#")]
     if not lines:
         raise EcgInputError(f"{header} is empty, expected a WFDB header")
     return lines

@@ -243,6 +243,11 @@ def test_mask_that_does_not_fit_the_text_is_refused(cut, left):
         tiny_model()(input_ids=ids, attention_mask=left.attention_mask[:, cut], ecg_values=left.ecg_values)
 
 
+def test_an_ecg_without_text_is_refused():
+    with pytest.raises(ValueError, match="neither input_ids nor inputs_embeds was given"):
+        tiny_model()(ecg_values=tiny_ecg(1))
+
+
 def test_number_of_ecgs_must_be_that_of_texts():
     with pytest.raises(ValueError, match="1 ECGs were given for 2 texts"):
         tiny_model()(input_ids=tiny_ids(2, 4), ecg_values=tiny_ecg(1))

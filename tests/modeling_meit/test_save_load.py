@@ -173,6 +173,16 @@ def test_encoder_stays_in_single_precision_beside_a_bf16_decoder(stored, left, t
     assert {part.dtype for part in back.parameters()} == {torch.float32}
 
 
+@torch.no_grad()
+def test_attention_kind_is_chosen_on_loading_and_reaches_the_decoder(left, tmp_path):
+    model = tiny_model()
+    model.save_pretrained(tmp_path)
+    for wanted in ("eager", "sdpa"):
+        loaded = MeitForCausalLM.from_pretrained(tmp_path, attn_implementation=wanted)
+        assert loaded.meit.backbone.config._attn_implementation == wanted
+        torch.testing.assert_close(loaded(**left.inputs).logits, model(**left.inputs).logits, atol=1e-5, rtol=0)
+
+
 @pytest.mark.parametrize("given", ["model", "folder"])
 @pytest.mark.parametrize("name", ["llama-tied", "gpt2"])
 @torch.no_grad()
