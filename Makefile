@@ -22,7 +22,7 @@ $(READY): setup.py constraints.txt
 demo: $(READY)
 	@echo "== 1. The shipped model reads a bundled synthetic ECG"
 	@mkdir -p $(DEMO)
-	$(BIN)/meit report examples/normal --plot $(DEMO)/normal.png
+	$(BIN)/meit report examples/atrial_fibrillation --plot $(DEMO)/atrial_fibrillation.png
 	@echo "== 2. A synthetic instruction set, a small model trained on it, and its scores beside the controls"
 	$(BIN)/meit build synthetic --num-records 3000 --out $(DEMO)/synthetic
 	$(BIN)/meit train recipes/demo-synthetic.yaml data=$(DEMO)/synthetic output_dir=$(DEMO)/model

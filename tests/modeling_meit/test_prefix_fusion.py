@@ -211,7 +211,6 @@ def test_loss_is_that_of_the_text(right):
     torch.testing.assert_close(summed * 6, expected * (labels[:, 1:] != -100).sum())
 
 
-@pytest.mark.slow
 @torch.no_grad()
 def test_prefill_compiles_without_a_graph_break(left):
     model = tiny_model()
