@@ -44,7 +44,8 @@ format: $(READY)
 	$(BIN)/ruff format .
 
 bench: $(READY)
-	$(BIN)/python benchmarks/reading.py
+	$(BIN)/python benchmarks/convolution.py
+	@echo "benchmarks/reading.py --src PTB-XL measures the data set on the real archive"
 
 clean:
 	rm -rf $(VENV) $(DEMO) build *.egg-info
