@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from modeling_meit.configuration_meit import EcgEncoderConfig, MeitConfig
+from modeling_meit.ecg_encoder_temporal_conv import Bottleneck
 from modeling_meit.modeling_meit import ECG_ENCODERS, MeitModel, build_ecg_encoder
 from tests.tiny import tiny_backbone, tiny_ecg, tiny_ecg_config, tiny_model
 
@@ -103,3 +104,24 @@ def test_regularisers_work_in_training_only():
     assert torch.equal(model.meit.encode_ecg(ecg), model.meit.encode_ecg(ecg))
     model.train()
     assert not torch.allclose(model.meit.encode_ecg(ecg), model.meit.encode_ecg(ecg), atol=1e-3)
+
+
+def test_shortcut_is_the_strided_convolution():
+    block = Bottleneck(8, 8, 16, 7, 2, drop_path=0.0).eval()
+    x = torch.randn(3, 8, 1, 501, generator=torch.Generator().manual_seed(0)).contiguous(
+        memory_format=torch.channels_last
+    )
+    convolution, norm = block.shortcut
+    expected = torch.relu(block.branch(x) + norm(torch.nn.functional.conv2d(x, convolution.weight, stride=(1, 2))))
+    torch.testing.assert_close(block(x), expected)
+
+
+def test_many_backward_passes_leave_the_heap_whole():
+    encoder = build_ecg_encoder(tiny_ecg_config()).train()
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        for _ in range(100):
+            encoder(tiny_ecg(3)).square().mean().backward()
+    finally:
+        torch.set_num_threads(threads)
