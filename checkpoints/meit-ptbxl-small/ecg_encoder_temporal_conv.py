@@ -46,8 +46,8 @@ class Bottleneck(nn.Module):
             # Stochastic depth (Huang et al., 2016): whole branches are left out, record by record.
             keep = torch.rand(branch.shape[0], 1, 1, 1, device=branch.device) >= self.drop_path
             branch = branch * (keep / (1 - self.drop_path)).to(branch.dtype)
-        # Every stride-th sample, then a convolution of stride 1, is one with that stride; torch 2.13's own channels-last
-        # backward pass of it corrupts the heap (8 channels, two threads).
+        # Every stride-th sample, then a convolution of stride 1, is one with that stride; the channels-last backward
+        # pass of the latter corrupts the heap in torch 2.13 (8 channels, two threads).
         return F.relu(branch + self.shortcut(x[..., :: self.stride]))
 
 
