@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-_EXTRA = {"build": "train", "train": "train", "eval": "eval"}
+_EXTRA = {"build": "train", "train": "train", "models": "train", "eval": "eval", "publish": "eval"}
 
 
 class _UsageError(Exception):
@@ -70,6 +70,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_build(commands.add_parser("build", help="turn an archive into an instruction data set"))
     _add_train(commands.add_parser("train", help="train a model by a recipe"))
     _add_eval(commands.add_parser("eval", help="score a model, or the predictions of any system"))
+    _add_models(commands.add_parser("models", help="list what can be used, and count it before it is trained"))
+    _add_publish(commands.add_parser("publish", help="put a model on the Hugging Face Hub"))
     return parser
 
 
@@ -160,15 +162,26 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     parser.description = "Train a model by a recipe; see recipes/."
     parser.usage = "meit train [-h] RECIPE.yaml [key=value ...] [--flag ...]"
     parser.add_argument(
-        "arguments", nargs=argparse.REMAINDER, metavar="RECIPE.yaml key=value ...", help="passed on to train_sft.py"
+        "arguments",
+        nargs=argparse.REMAINDER,
+        metavar="RECIPE.yaml key=value ...",
+        help="passed on to train_sft.py, or to train_seq2seq.py where the recipe says `model: seq2seq`",
     )
     parser.set_defaults(run=_train)
 
 
 def _train(arguments: argparse.Namespace) -> None:
-    import train_sft
+    from meit_training.recipe import read
 
-    train_sft.main(arguments.arguments)
+    recipe, _ = read(arguments.arguments)
+    if recipe.get("model") == "seq2seq":
+        import train_seq2seq
+
+        train_seq2seq.main(arguments.arguments)
+    else:
+        import train_sft
+
+        train_sft.main(arguments.arguments)
 
 
 def _add_eval(parser: argparse.ArgumentParser) -> None:
@@ -217,6 +230,75 @@ def _eval_score(arguments: argparse.Namespace) -> None:
         arguments.predictions, arguments.data, arguments.split, out=arguments.out, text_column=arguments.text_column
     )
     print(scores.terminal())
+
+
+def _add_models(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "List the language models, ECG encoders and fusions that are tested. With --dry-run: parameters and memory of "
+        "recipes, or of every language model of the paper, without its weights."
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument(
+        "--dry-run",
+        nargs="*",
+        metavar="RECIPE.yaml or key=value",
+        help="recipes to count, and settings for all of them; none: the paper's models",
+    )
+    parser.set_defaults(run=_models)
+
+
+def _models(arguments: argparse.Namespace) -> None:
+    if arguments.dry_run is None:
+        import meit_models
+
+        models = meit_models.listing()
+        print(json.dumps(models, indent=1) if arguments.json else meit_models.terminal(models))
+        return
+    recipes = [word for word in arguments.dry_run if "=" not in word]
+    settings = [word for word in arguments.dry_run if "=" in word]
+    if settings and not recipes:
+        raise _UsageError(f"{settings[0]} is a setting and no recipe is given; name the recipe it is for")
+
+    from meit_training import dry_run
+
+    rows = [dry_run.recipe_row(recipe, settings) for recipe in recipes] if recipes else dry_run.paper_rows()
+    print(json.dumps(dry_run.as_json(rows), indent=1) if arguments.json else dry_run.table(rows))
+
+
+def _add_publish(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Put what this project made on the Hugging Face Hub."
+    kinds = parser.add_subparsers(dest="kind", required=True, metavar="KIND")
+    model = kinds.add_parser("model", help="a model's folder")
+    model.description = (
+        "Check a model's folder, see to its card, upload it in one commit and check what the Hub then holds. Never "
+        "uploaded: training logs, checkpoints, predictions, or anything else that opening the model does not need."
+    )
+    model.add_argument("folder", help="as `meit train` writes it")
+    model.add_argument("repo_id", metavar="REPO_ID", help="USER/NAME; made if it is not there")
+    model.add_argument("--private", action="store_true", help="make a private repository")
+    model.add_argument("--revision", metavar="BRANCH", help="branch to write, made if it is not there; default: main")
+    made = model.add_argument_group("the card", "needed where the folder has no README.md that a person wrote")
+    made.add_argument("--data", metavar="DIR_OR_ID", help="the data set it was trained on, as `meit build` writes it")
+    made.add_argument("--license", metavar="ID", help="of the weights, as the Hub names it: apache-2.0, cc-by-4.0, ...")
+    made.add_argument("--scores", metavar="DIR", action="append", help="of `meit eval quality`; may be given again")
+    made.add_argument("--base-model", metavar="ID", help="what it was made from; default: as config.json says")
+    model.set_defaults(run=_publish_model)
+
+
+def _publish_model(arguments: argparse.Namespace) -> None:
+    from meit_hub.publish import publish_model
+
+    published = publish_model(
+        arguments.folder,
+        arguments.repo_id,
+        private=arguments.private,
+        revision=arguments.revision,
+        scores=arguments.scores or (),
+        data=arguments.data,
+        licence=arguments.license,
+        base_model=arguments.base_model,
+    )
+    print(published.terminal())
 
 
 def _positive(text: str) -> int:

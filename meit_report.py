@@ -100,10 +100,11 @@ def write_report(record: EcgFile, model: str, prompt: str) -> EcgReport:
         EcgInputError: the folder's processor is not a MEIT model's, or refuses the ECG.
     """
     import torch
-    from transformers import AutoModelForCausalLM, AutoProcessor
+    from transformers import AutoProcessor
     from transformers.utils import logging
 
     from dataset_scripts.record import EcgInputError
+    from eval_suite.auto_model import load_report_model
 
     logging.disable_progress_bar()
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -128,7 +129,7 @@ def write_report(record: EcgFile, model: str, prompt: str) -> EcgReport:
         found.append(f"resampled from {record.sampling_rate:g} Hz to the model's {extractor.sampling_rate:g} Hz")
 
     dtype = torch.float32 if device == "cpu" else torch.bfloat16
-    network = AutoModelForCausalLM.from_pretrained(model, trust_remote_code=True, dtype=dtype).to(device).eval()
+    network = load_report_model(model, dtype).to(device)
     text, confidence = _generate(network, processor, inputs.to(device))
     if not text:
         found.append("the model wrote an empty report")
@@ -139,6 +140,8 @@ def write_report(record: EcgFile, model: str, prompt: str) -> EcgReport:
 def _generate(network: Any, processor: Any, inputs: Any) -> tuple[str, float]:
     """Return the report of a batch of one, and its confidence."""
     import torch
+
+    from eval_suite.auto_model import prompt_length
 
     limits = network.generation_config
     limited = limits.max_new_tokens or limits.max_length
@@ -156,7 +159,7 @@ def _generate(network: Any, processor: Any, inputs: Any) -> tuple[str, float]:
             # Beam search keeps log-probabilities, greedy search and sampling raw scores.
             normalize_logits=getattr(output, "beam_indices", None) is None,
         )
-    completion = output.sequences[:, inputs["input_ids"].shape[1] :]
+    completion = output.sequences[:, prompt_length(network, inputs) :]
     return processor.post_process_reports(completion)[0], float(scores[0].float().mean().exp())
 
 

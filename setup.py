@@ -53,9 +53,17 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.10",
     packages=find_packages(
-        include=["modeling_meit*", "ecg_image*", "dataset_scripts*", "eval_suite*", "meit_training*", "checkpoints*"]
+        include=[
+            "modeling_meit*",
+            "ecg_image*",
+            "dataset_scripts*",
+            "eval_suite*",
+            "meit_training*",
+            "meit_hub*",
+            "checkpoints*",
+        ]
     ),
-    py_modules=["meit_cli", "meit_report", "train_sft", "train_encoder"],
+    py_modules=["meit_cli", "meit_report", "train_sft", "train_seq2seq", "train_encoder"],
     package_data={"checkpoints": ["*/*"], "dataset_scripts": ["**/*.txt", "**/*.jinja"], "modeling_meit": ["*.jinja"]},
     install_requires=CORE,
     extras_require=EXTRAS,

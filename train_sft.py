@@ -13,17 +13,16 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import datasets
 import numpy as np
 import pyarrow.compute as pc
 from transformers import set_seed
 from trl import SFTConfig, SFTTrainer
 
-from dataset_scripts.instructions.prompts import draw_prompt
 from dataset_scripts.record import EcgInputError
-from meit_training.arguments import DataArguments, EcgArguments, TextArguments, training_rows
+from meit_training.arguments import DataArguments, EcgArguments, TextArguments, check_model, training_rows
 from meit_training.augmentation import EcgAugmentation
-from meit_training.ecg_batches import EcgSource, EcgTextCollator, EpochOfAugmentation
+from meit_training.conversations import conversations
+from meit_training.ecg_batches import EcgSource, EcgTextCollator, EpochOfAugmentation, fit_to_batch_norm
 from meit_training.lora import lora_config, save_merged
 from meit_training.new_model import make_model
 from meit_training.recipe import parse
@@ -31,40 +30,9 @@ from meit_training.resume import checkpoint_to_resume
 from meit_training.samples import SampleReports
 from meit_training.settings import construct
 from meit_training.trainer import EcgSFTTrainer
+from modeling_meit.chat_template import paper_conversation
 from modeling_meit.feature_extraction_meit import MeitFeatureExtractor
 from modeling_meit.processing_meit import MeitProcessor
-
-
-def conversations(rows: datasets.Dataset, language_told: float, seed: int) -> datasets.Dataset:
-    """Prompt and completion as chat messages, with the row each belongs to; no signal is copied.
-
-    Args:
-        rows: a built data set's.
-        language_told: share of the rows whose prompt names the language.
-        seed: draws those rows.
-
-    Returns:
-        columns prompt, completion, row.
-    """
-    told = np.random.default_rng(seed).random(len(rows)) < language_told
-    texts = rows.select_columns(["ecg_id", "prompt", "completion"])
-
-    def convert(row: dict, index: int) -> dict:
-        prompt = row["prompt"] if told[index] else draw_prompt(row["ecg_id"], None)
-        return {
-            "prompt": [{"role": "user", "content": prompt}],
-            "completion": [{"role": "assistant", "content": row["completion"]}],
-            "row": index,
-        }
-
-    # Not from the cache: its key does not know the text of the prompts.
-    return texts.map(
-        convert,
-        with_indices=True,
-        remove_columns=texts.column_names,
-        load_from_cache_file=False,
-        desc="Conversations",
-    )
 
 
 def fit_to_batches(trainer: SFTTrainer, given: int, num_ecg_tokens: int) -> None:
@@ -78,7 +46,7 @@ def fit_to_batches(trainer: SFTTrainer, given: int, num_ecg_tokens: int) -> None
     Raises:
         EcgInputError: for batches of one record with one ECG token.
     """
-    rows, size, longest = trainer.train_dataset, trainer.args.per_device_train_batch_size, trainer.args.max_length
+    rows, longest = trainer.train_dataset, trainer.args.max_length
     if longest is not None:
         lengths = pc.list_value_length(rows.with_format("arrow")[:]["input_ids"]).to_numpy()
         if (lengths == longest).any() or len(rows) < given:
@@ -86,13 +54,7 @@ def fit_to_batches(trainer: SFTTrainer, given: int, num_ecg_tokens: int) -> None
                 f"max_length={longest}: {int((lengths == longest).sum())} of {given} conversations fill it, and their "
                 f"reports may be cut; {given - len(rows)} with no room for a report are left out"
             )
-    if num_ecg_tokens == 1 and size == 1:
-        raise EcgInputError(
-            "batches of one record with one ECG token cannot be normalised; take batches of two or more"
-        )
-    if num_ecg_tokens == 1 and len(rows) % size == 1:
-        print("one training record is left out: alone in the last batch, its one ECG token could not be normalised")
-        trainer.train_dataset = rows.select(range(len(rows) - 1))
+    trainer.train_dataset = fit_to_batch_norm(rows, trainer.args.per_device_train_batch_size, num_ecg_tokens)
 
 
 def make_trainer(
@@ -103,12 +65,13 @@ def make_trainer(
     Raises:
         EcgInputError: for settings that cannot be used.
     """
+    check_model(text, "causal")
     set_seed(training.seed)
     rows, held_out = training_rows(data, watched=training.eval_strategy != "no")
     dialogues = conversations(rows, text.language_told, training.seed)
     learnt = np.flatnonzero(~held_out)
     texts = rows.select(learnt).select_columns(["prompt", "completion"])
-    model, tokenizer = make_model(text, ecg, training, [*texts["prompt"], *texts["completion"]])
+    model, tokenizer = make_model(text, ecg, training, [*map(paper_conversation, texts["prompt"], texts["completion"])])
 
     config = model.config.ecg_config
     extractor = MeitFeatureExtractor(config.sampling_rate, config.duration, config.leads)
@@ -122,6 +85,7 @@ def make_trainer(
     trainer = EcgSFTTrainer(
         model=model,
         encoder_learning_rate=ecg.encoder_learning_rate,
+        encoder_frozen=ecg.freeze_encoder,
         args=training,
         data_collator=EcgTextCollator(
             pad_token_id=tokenizer.pad_token_id, eos_token_id=tokenizer.eos_token_id, source=source

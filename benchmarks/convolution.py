@@ -14,8 +14,8 @@ import time
 import torch
 from torch import nn
 
-from modeling_meit.configuration_meit import EcgEncoderConfig
-from modeling_meit.modeling_meit import build_ecg_encoder
+from modeling_meit.configuration_ecg_encoder import EcgEncoderConfig
+from modeling_meit.ecg_encoders import build_ecg_encoder
 
 
 class OneDimensional(nn.Module):

@@ -9,6 +9,7 @@ Matrices are stored in 16 bits and read back in 32; vectors, batch statistics am
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -16,6 +17,8 @@ from pathlib import Path
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
+
+from modeling_meit.pipeline_meit import custom_pipelines
 
 HERE = Path(__file__).resolve().parent
 CODE = HERE.parent / "modeling_meit"
@@ -31,6 +34,16 @@ def copy_code(folder: Path) -> None:
     for file in sorted(CODE.glob("*.py")):
         if file.name != "__init__.py":
             shutil.copyfile(file, folder / file.name)
+
+
+def refresh(config: Path) -> None:
+    """Bring the code beside a shipped model's configuration up to date, and the pipeline it names."""
+    copy_code(config.parent)
+    fields = json.loads(config.read_text(encoding="utf-8"))
+    fields["custom_pipelines"] = custom_pipelines("AutoModelForCausalLM")
+    part = config.with_suffix(".part")
+    part.write_text(json.dumps(fields, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    part.replace(config)
 
 
 def ship(model: Path, folder: Path) -> None:
@@ -58,11 +71,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path, nargs="?", help="folder train_sft.py wrote")
     parser.add_argument("folder", type=Path, nargs="?", help="where it is shipped")
-    parser.add_argument("--refresh", action="store_true", help="only copy modeling_meit/ into every shipped model")
+    parser.add_argument("--refresh", action="store_true", help="only bring the code of every shipped model up to date")
     arguments = parser.parse_args()
     if arguments.refresh:
         for config in HERE.glob("*/config.json"):
-            copy_code(config.parent)
+            refresh(config)
     elif arguments.model and arguments.folder:
         ship(arguments.model, arguments.folder)
     else:

@@ -15,9 +15,10 @@ import numpy as np
 import torch
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-from transformers import AutoModelForCausalLM, AutoProcessor
+from transformers import AutoProcessor
 
 from dataset_scripts.record import EcgInputError
+from eval_suite.auto_model import load_report_model, prompt_length
 from eval_suite.predictions import folder_fingerprint
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -51,8 +52,7 @@ class ReportModel:
     @functools.cached_property
     def model(self) -> Any:
         """The loaded model, in evaluation mode on its device."""
-        model = AutoModelForCausalLM.from_pretrained(self.folder, trust_remote_code=True, dtype=_DTYPES[self.dtype])
-        return model.to(self.device).eval()
+        return load_report_model(self.folder, _DTYPES[self.dtype]).to(self.device)
 
     @functools.cached_property
     def processor(self) -> Any:
@@ -101,7 +101,7 @@ class ReportModel:
         output = self.model.generate(
             **inputs, **dict(generation or {}), return_dict_in_generate=True, output_scores=True
         )
-        completion = output.sequences[:, inputs["input_ids"].shape[1] :]
+        completion = output.sequences[:, prompt_length(self.model, inputs) :]
         texts = self.processor.batch_decode(completion, skip_special_tokens=True)
         confidence = _confidence(completion, output, _end_tokens(self.model, generation))
         return [text.strip() for text in texts], confidence

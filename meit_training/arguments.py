@@ -40,11 +40,13 @@ class EcgArguments:
         ecg_config: fields of `EcgEncoderConfig`.
         encoder_weights: folder `train_encoder.py` wrote, whose weights the encoder starts from.
         encoder_learning_rate: of the encoder in `train_sft.py`; None is that of everything else.
+        freeze_encoder: `train_sft.py` leaves the encoder as `encoder_weights` has it, batch statistics included.
     """
 
     ecg_config: dict = field(default_factory=lambda: {"preset": "small"})
     encoder_weights: str | None = None
     encoder_learning_rate: float | None = None
+    freeze_encoder: bool = False
 
 
 @dataclass
@@ -52,24 +54,47 @@ class TextArguments:
     """The language model's part.
 
     Attributes:
-        backbone: folder or Hub id of a decoder with weights and tokenizer; None builds `decoder` from scratch.
-        decoder: `model_type` and fields of a decoder's configuration, to be trained from random weights.
+        model: "causal", a decoder trained by `train_sft.py`; or "seq2seq", an encoder-decoder by `train_seq2seq.py`.
+        backbone: folder or Hub id of one with weights and tokenizer; None builds `decoder` from scratch.
+        decoder: `model_type` and fields of its configuration, to be trained from random weights.
         vocab_size: of the tokenizer learnt beside it.
-        fusion: fields of `MeitConfig`: num_ecg_tokens, ecg_norm.
+        fusion: fields of `MeitConfig`: fusion, num_ecg_tokens, ecg_layers, ecg_norm, ecg_token_id.
         lora: fields of PEFT's `LoraConfig`; None trains every weight.
+        quantization: fields of transformers' `BitsAndBytesConfig`, for a backbone in 4 or 8 bits under LoRA.
         language_told: share of training rows whose prompt names the language of the report.
         generation: fields of the `GenerationConfig` saved with the model.
         sample_reports: reports written beside the log at each evaluation.
     """
 
+    model: str = "causal"
     backbone: str | None = None
     decoder: dict | None = None
     vocab_size: int = 2000
     fusion: dict = field(default_factory=dict)
     lora: dict | None = None
+    quantization: dict | None = None
     language_told: float = 0.8
     generation: dict = field(default_factory=lambda: {"max_new_tokens": 128})
     sample_reports: int = 3
+
+
+def check_model(text: TextArguments, own: str) -> None:
+    """Refuse a recipe for another script.
+
+    Args:
+        text: of the recipe.
+        own: the `model` this script trains.
+
+    Raises:
+        EcgInputError: naming the script to run.
+    """
+    scripts = {"causal": "train_sft.py", "seq2seq": "train_seq2seq.py"}
+    if text.model not in scripts:
+        raise EcgInputError(f"model is {text.model!r}, expected one of {', '.join(scripts)}")
+    if text.model != own:
+        raise EcgInputError(
+            f"the recipe's model is {text.model!r}; run {scripts[text.model]} or `meit train`, or set model={own}"
+        )
 
 
 def training_rows(arguments: DataArguments, watched: bool) -> tuple[datasets.Dataset, Any]:

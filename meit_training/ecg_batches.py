@@ -13,6 +13,7 @@ from datasets import Dataset
 from transformers import TrainerCallback
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
+from dataset_scripts.record import EcgInputError
 from dataset_scripts.shards import signal_batch
 
 from .augmentation import EcgAugmentation
@@ -60,6 +61,30 @@ class EcgSource:
                     rng = np.random.default_rng((self.seed, self.epoch, row))
                     values[place], mask[place] = self.augmentation(values[place], mask[place], rate, rng)
         return {"ecg_values": torch.from_numpy(values), "ecg_mask": torch.from_numpy(mask)}
+
+
+def fit_to_batch_norm(rows: Dataset, batch_size: int, num_ecg_tokens: int) -> Dataset:
+    """See to it that no batch holds a single ECG token, which the projector's batch norms could not normalise.
+
+    Args:
+        rows: to learn from.
+        batch_size: of one device.
+        num_ecg_tokens: of the model.
+
+    Returns:
+        `rows`, without the last where it would be alone.
+
+    Raises:
+        EcgInputError: for batches of one record with one ECG token.
+    """
+    if num_ecg_tokens == 1 and batch_size == 1:
+        raise EcgInputError(
+            "batches of one record with one ECG token cannot be normalised; take batches of two or more"
+        )
+    if num_ecg_tokens == 1 and len(rows) % batch_size == 1:
+        print("one training record is left out: alone in the last batch, its one ECG token could not be normalised")
+        return rows.select(range(len(rows) - 1))
+    return rows
 
 
 class EpochOfAugmentation(TrainerCallback):

@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from dataset_scripts.record import EcgInputError
-from modeling_meit.configuration_meit import EcgEncoderConfig
+from modeling_meit.configuration_ecg_encoder import EcgEncoderConfig
 
 WEIGHTS = "model.safetensors"
 
@@ -35,7 +35,9 @@ def load_encoder(encoder: nn.Module, config: EcgEncoderConfig, folder: str | Pat
     """
     folder = Path(folder)
     if not (folder / WEIGHTS).is_file():
-        raise EcgInputError(f"{folder} holds no encoder ({WEIGHTS} is missing); make one with train_encoder.py")
+        raise EcgInputError(
+            f"{folder} holds no encoder ({WEIGHTS} is missing); make one with train_encoder.py or pretrain_encoder.py"
+        )
     saved = EcgEncoderConfig.from_pretrained(folder)
     # Neither what regularises the training nor the projector, which is not saved here, changes the weights' meaning.
     free = {"dropout", "drop_path", "projector_width", "preset", "transformers_version"}

@@ -77,6 +77,18 @@ class _Parser(TrlParser):
         raise ValueError(message)
 
 
+def read(argv: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+    """`[RECIPE.yaml, key=value, --flag …]` as the recipe with its settings, and the flags.
+
+    Raises:
+        EcgInputError: for a recipe or setting that cannot be read.
+    """
+    if not argv or argv[0].startswith("--"):
+        raise EcgInputError("no recipe was given; the first argument is the path of a YAML file, as in recipes/")
+    first_flag = next((place for place, word in enumerate(argv) if word.startswith("--")), len(argv))
+    return merge(load_recipe(argv[0]), overrides(argv[1:first_flag])), list(argv[first_flag:])
+
+
 def parse(argv: Sequence[str], *classes: type) -> tuple[Any, ...]:
     """`[RECIPE.yaml, key=value, --flag …]` as one object of each dataclass.
 
@@ -85,10 +97,8 @@ def parse(argv: Sequence[str], *classes: type) -> tuple[Any, ...]:
     Raises:
         EcgInputError: for a recipe or setting that cannot be read, or a key that no class has.
     """
-    if not argv or argv[0].startswith("--"):
-        raise EcgInputError("no recipe was given; the first argument is the path of a YAML file, as in recipes/")
-    first_flag = next((place for place, word in enumerate(argv) if word.startswith("--")), len(argv))
-    recipe = fit_to_machine(merge(load_recipe(argv[0]), overrides(argv[1:first_flag])))
+    recipe, flags = read(argv)
+    recipe = fit_to_machine(recipe)
     known = {name for kind in classes for name in kind.__dataclass_fields__}  # type: ignore[attr-defined]
     unknown = sorted(set(recipe) - known)
     if unknown:
@@ -99,7 +109,7 @@ def parse(argv: Sequence[str], *classes: type) -> tuple[Any, ...]:
         yaml.safe_dump(recipe, file)
         file.flush()
         try:
-            parsed = _Parser(classes).parse_args_and_config(["--config", file.name, *argv[first_flag:]])
+            parsed = _Parser(classes).parse_args_and_config(["--config", file.name, *flags])
         except ValueError as error:
             raise EcgInputError(f"recipe {argv[0]} cannot be used: {' '.join(str(error).split())}") from error
     return tuple(parsed)

@@ -38,7 +38,9 @@ class SampleReports(TrainerCallback):
         inputs = {name: value.to(device) for name, value in {**inputs, **ecg}.items()}
         with torch.autocast(device.type, torch.bfloat16, enabled=args.bf16):
             ids = model.generate(**inputs, max_new_tokens=64)
-        written = self.processor.batch_decode(ids[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
+        # An encoder-decoder's tokens begin with its start token, a decoder's with the prompt.
+        begin = 1 if model.config.is_encoder_decoder else inputs["input_ids"].shape[1]
+        written = self.processor.batch_decode(ids[:, begin:], skip_special_tokens=True)
         for row, text in zip(self.dialogues, written, strict=True):
             print(f"  reference: {row['completion'][0]['content']}\n  written:   {text.strip()}", flush=True)
         model.train(training)

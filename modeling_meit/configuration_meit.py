@@ -7,111 +7,33 @@ from typing import Any, ClassVar
 from transformers import AutoConfig, PreTrainedConfig
 from transformers.configuration_utils import SubConfigSpec
 
-from .feature_extraction_meit import STANDARD_LEADS
+from .configuration_ecg_encoder import EcgEncoderConfig
+from .pipeline_meit import custom_pipelines
 
-# "paper" is the encoder of MEIT (arXiv 2403.04945, appendix A.3): a 1-D ResNet-50 without max-pooling, 10 s at 500 Hz.
-# "small" is for 100 Hz on a CPU: it halves the time axis at every stage, so that most work is done on short sequences.
-PRESETS: dict[str, dict[str, Any]] = {
-    "paper": {
-        "sampling_rate": 500,
-        "stem_width": 64,
-        "stem_kernel": 7,
-        "stem_stride": 2,
-        "depths": [3, 4, 6, 3],
-        "widths": [64, 128, 256, 512],
-        "strides": [1, 2, 2, 2],
-        "expansion": 4,
-        "kernel_size": 3,
-        "projector_width": 2048,
-        "dropout": 0.0,
-        "drop_path": 0.0,
-    },
-    "small": {
-        "sampling_rate": 100,
-        "stem_width": 64,
-        "stem_kernel": 7,
-        "stem_stride": 2,
-        "depths": [2, 3, 4, 3],
-        "widths": [64, 96, 160, 256],
-        "strides": [2, 2, 2, 2],
-        "expansion": 2,
-        "kernel_size": 7,
-        "projector_width": 512,
-        "dropout": 0.2,
-        "drop_path": 0.1,
-    },
-}
-FUSIONS = ("prefix",)
+FUSIONS = ("prefix", "input_tokens", "cross_attention")
 ECG_NORMS = ("none", "l2", "rms")
-
-
-class EcgEncoderConfig(PreTrainedConfig):
-    """Shape of the ECG encoder and of the recordings it reads.
-
-    Every field left at None takes the value of `preset`; the resolved values are what is saved.
-
-    Args:
-        kind: the encoder; "temporal_conv" is the paper's.
-        preset: "paper" or "small".
-        sampling_rate: of the recordings, in Hz.
-        duration: of the recordings, in seconds.
-        leads: names of the leads, in the order of the rows.
-        stem_width, stem_kernel, stem_stride: the first convolution.
-        depths, widths, strides: residual blocks, bottleneck width and stride of each stage.
-        expansion: output channels of a block over its bottleneck width.
-        kernel_size: of the convolution inside each bottleneck.
-        projector_width: hidden width of the projector.
-        dropout: on the pooled features, in training.
-        drop_path: probability of skipping the last residual block (earlier ones less, linearly), in training.
-    """
-
-    model_type: ClassVar[str] = "meit_ecg_encoder"
-    base_config_key: ClassVar[str] = "ecg_config"
-
-    kind: str = "temporal_conv"
-    preset: str = "paper"
-    duration: float = 10.0
-    leads: Any = None
-    # None until `__post_init__`, which no annotation can say.
-    sampling_rate: Any = None
-    stem_width: Any = None
-    stem_kernel: Any = None
-    stem_stride: Any = None
-    depths: Any = None
-    widths: Any = None
-    strides: Any = None
-    expansion: Any = None
-    kernel_size: Any = None
-    projector_width: Any = None
-    dropout: Any = None
-    drop_path: Any = None
-
-    def __post_init__(self, **kwargs: Any) -> None:
-        if self.preset not in PRESETS:
-            raise ValueError(f"preset {self.preset!r} of the ECG encoder is unknown; choose one of {sorted(PRESETS)}")
-        for name, value in PRESETS[self.preset].items():
-            if getattr(self, name) is None:
-                setattr(self, name, value)
-        if self.leads is None:
-            self.leads = list(STANDARD_LEADS)
-        super().__post_init__(**kwargs)
-
-    @property
-    def num_samples(self) -> int:
-        """Samples a lead of one recording: `sampling_rate` times `duration`."""
-        return round(self.sampling_rate * self.duration)
+_DECODER_CLASSES = {
+    "AutoModel": "modeling_meit.MeitModel",
+    "AutoModelForCausalLM": "modeling_meit.MeitForCausalLM",
+}
+_ENCODER_DECODER_CLASSES = {"AutoModelForSeq2SeqLM": "modeling_meit_seq2seq.MeitForConditionalGeneration"}
 
 
 class MeitConfig(PreTrainedConfig):
-    """Configuration of `MeitForCausalLM`.
+    """Configuration of `MeitForCausalLM`, and of `MeitForConditionalGeneration` where the text's is encoder-decoder.
 
     Args:
-        text_config: of the decoder, any architecture `AutoModelForCausalLM` knows.
+        text_config: of the decoder, any architecture `AutoModelForCausalLM` knows; or of an encoder-decoder.
         ecg_config: of the ECG encoder.
         num_ecg_tokens: keys and values the ECG adds to each layer. 1 is the paper's; more keep the order of time.
-        fusion: how the ECG reaches the decoder; "prefix" is the paper's (eq. 3-5).
+        fusion: how the ECG reaches the decoder. "prefix": as keys and values of the attention layers (MEIT, eq. 3-5);
+            "input_tokens": as tokens before the text (LLaVA); "cross_attention": through gated cross-attention before
+            the layers (Flamingo). The latter two are the rivals of the paper's table 5.
+        ecg_layers: the decoder layers the ECG reaches, counted from 0; None is each. Not for "input_tokens".
         ecg_norm: scale of the ECG embedding: "none"; "l2", unit length as in the released code; "rms", unit root
             mean square, the scale of a decoder's normalised hidden states.
+        ecg_token_id: the placeholder that stands, `num_ecg_tokens` times for each ECG, where a text holds several;
+            None for models of one ECG a text. `MeitProcessor.ecg_token_id` gives it; it needs no embedding.
     """
 
     model_type: ClassVar[str] = "meit"
@@ -124,7 +46,9 @@ class MeitConfig(PreTrainedConfig):
     ecg_config: Any = None
     num_ecg_tokens: int = 1
     fusion: str = "prefix"
+    ecg_layers: Any = None
     ecg_norm: str = "none"
+    ecg_token_id: Any = None
     tie_word_embeddings: bool = False  # the decoder ties its own; tying again from outside would look for other names
 
     def __post_init__(self, **kwargs: Any) -> None:
@@ -134,14 +58,31 @@ class MeitConfig(PreTrainedConfig):
             raise ValueError(f"ecg_norm {self.ecg_norm!r} is unknown; choose one of {list(ECG_NORMS)}")
         if self.num_ecg_tokens < 1:
             raise ValueError(f"num_ecg_tokens is {self.num_ecg_tokens}; the ECG needs at least 1")
+        if self.ecg_layers is not None:
+            self._check_ecg_layers()
         super().__post_init__(**kwargs)
-        # Saving a model adds only its own class; the folder is to open through every Auto class.
+        self.is_encoder_decoder = self.text_config.is_encoder_decoder
+        # Saving a model adds only its own class; the folder is to open through every Auto class that fits it.
+        models = _ENCODER_DECODER_CLASSES if self.is_encoder_decoder else _DECODER_CLASSES
         self.auto_map = {
             "AutoConfig": "configuration_meit.MeitConfig",
-            "AutoModel": "modeling_meit.MeitModel",
-            "AutoModelForCausalLM": "modeling_meit.MeitForCausalLM",
+            **models,
             **(getattr(self, "auto_map", None) or {}),
         }
+        head = next(name for name in models if name != "AutoModel")
+        self.custom_pipelines = {**custom_pipelines(head), **(getattr(self, "custom_pipelines", None) or {})}
+
+    def _check_ecg_layers(self) -> None:
+        layers = self.ecg_layers
+        if self.fusion == "input_tokens":
+            raise ValueError("ecg_layers is not for fusion input_tokens, whose ECG passes through every layer")
+        if (
+            not isinstance(layers, (list, tuple))
+            or not layers
+            or not all(isinstance(x, int) and x >= 0 for x in layers)
+        ):
+            raise ValueError(f"ecg_layers is {layers!r}, expected a list of layers counted from 0, or None for each")
+        self.ecg_layers = sorted(set(layers))
 
     @property
     def ecg_head_dim(self) -> int:

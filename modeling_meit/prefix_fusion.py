@@ -1,73 +1,27 @@
 """Prefix fusion for any decoder: the ECG joins every attention layer's keys and values (MEIT, eq. 3-5).
 
-The first positions after the padding are *slots*. A forward pre-hook on each attention module puts the ECG embedding,
-repeated once per head, into the slots' hidden states, so the layer's own key and value projections (biases, LoRA, head
-grouping, key norms and rotary code included) make K_e and V_e where eq. 4 concatenates them. What the slots themselves
-put out is overwritten at the next layer and cut from the result.
+Some places of the sequence are *slots*. A forward pre-hook on each attention module puts the ECG embedding, repeated
+once per head, into the slots' hidden states, so the layer's own key and value projections (biases, LoRA, head grouping,
+key norms and rotary code included) make K_e and V_e where eq. 4 concatenates them. What the slots themselves put out is
+overwritten at the next layer and cut from the result.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import nn
-from transformers.utils import logging
+from transformers import PreTrainedConfig, PreTrainedModel
 
-logger = logging.get_logger(__name__)
-
-
-@dataclass(frozen=True)
-class Prefix:
-    """What the hooks of one forward pass write.
-
-    Attributes:
-        states: [B, P + L, hidden], the ECG's hidden states in the slots and zeros elsewhere.
-        is_slot: bool [B, P + L, 1].
-    """
-
-    states: torch.Tensor
-    is_slot: torch.Tensor
+from .configuration_meit import MeitConfig
+from .fusion_state import EcgState, Fusion, current_ecg
+from .slot_layout import at_slots
 
 
-class _Active(threading.local):
-    """The prefix of the forward pass that this thread runs; one attribute for all would mix patients among threads."""
-
-    prefix: Prefix | None = None
-
-
-_active = _Active()
-
-
-@contextmanager
-def active(prefix: Prefix | None) -> Iterator[None]:
-    """The hooks of this thread write `prefix` while the block runs; None leaves the decoder as it is."""
-    before = _active.prefix
-    _active.prefix = prefix
-    try:
-        yield
-    finally:
-        _active.prefix = before
-
-
-def _write_slots(module: nn.Module, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]] | None:
-    prefix = _active.prefix
-    if prefix is None:
-        return None
-    hidden = kwargs["hidden_states"] if "hidden_states" in kwargs else args[0]
-    # A layer may stand on another device than the encoder (`device_map`).
-    hidden = torch.where(prefix.is_slot.to(hidden.device), prefix.states.to(hidden), hidden)
-    if "hidden_states" in kwargs:
-        return args, {**kwargs, "hidden_states": hidden}
-    return (hidden, *args[1:]), kwargs
-
-
-def attention_modules(decoder: nn.Module, num_layers: int) -> list[nn.Module]:
-    """The decoder's self-attention modules, one a layer, in order.
+def attention_modules(decoder: nn.Module, num_layers: int) -> list[tuple[str, nn.Module]]:
+    """The decoder's self-attention modules with their names, one a layer, in order.
 
     Raises:
         ValueError: when the decoder does not have exactly one for each of its layers.
@@ -79,114 +33,128 @@ def attention_modules(decoder: nn.Module, num_layers: int) -> list[nn.Module]:
             found.append((name, module))
     if len(found) != num_layers:
         raise ValueError(
-            f"{type(decoder).__name__} has {len(found)} attention modules for {num_layers} layers; prefix fusion needs "
+            f"{type(decoder).__name__} has {len(found)} attention modules for {num_layers} layers; the ECG needs "
             "exactly one self-attention a layer, so state-space, hybrid and cross-attending decoders cannot be used"
         )
-    return [module for _, module in found]
+    return found
 
 
-def attach(decoder: nn.Module, num_layers: int) -> None:
-    """Register the hooks on every attention module of `decoder`."""
-    for module in attention_modules(decoder, num_layers):
-        module.register_forward_pre_hook(_write_slots, with_kwargs=True)
-
-
-def slot_layout(text_mask: torch.Tensor, num_slots: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Where slots and text stand when the slots follow the left padding.
-
-    [pad][ECG][text] rather than [ECG][pad][text]: decoders whose position bias counts places (ALiBi) are exact only so.
-
-    Args:
-        text_mask: [B, L], 0 for padding on either side.
-        num_slots: P.
-
-    Returns:
-        mask [B, P + L] in the type of `text_mask`; is_slot, bool [B, P + L]; and text_index, long [B, L], the place of
-        each text position in the longer sequence.
-    """
-    batch, length = text_mask.shape
-    padding = (text_mask.cumsum(1) == 0).sum(1, keepdim=True)
-    padding = torch.where(padding == length, torch.zeros_like(padding), padding)
-    place = torch.arange(num_slots + length, device=text_mask.device).expand(batch, -1)
-    is_slot = (place >= padding) & (place < padding + num_slots)
-    text_place = torch.arange(length, device=text_mask.device).expand(batch, -1)
-    text_index = torch.where(text_place < padding, text_place, text_place + num_slots)
-    mask = torch.ones_like(place, dtype=text_mask.dtype).scatter(1, text_index, text_mask)
-    return mask, is_slot, text_index
-
-
-def check_text_mask(text_mask: torch.Tensor, length: int, past_key_values: Any, slots_in_cache: int) -> None:
-    """Refuse a mask that does not cover the text so far: it would hide the newest tokens, or be read past them.
-
-    So a cache that holds an ECG is refused without the ECG, and one that holds none with it.
-
-    Args:
-        text_mask: [B, past text + L].
-        length: L.
-        past_key_values: a cache or None.
-        slots_in_cache: how many of its places are slots.
+def chosen_layers(config: MeitConfig) -> set[int]:
+    """The layers `ecg_layers` names.
 
     Raises:
-        ValueError: for another shape.
+        ValueError: for one the decoder does not have.
     """
-    past = 0 if past_key_values is None else past_key_values.get_seq_length()
-    if not isinstance(past, int):
-        return  # a static cache counts in a tensor, which to read would stall the device
-    expected = past - (slots_in_cache if past else 0) + length
-    if text_mask.dim() != 2 or text_mask.shape[1] != expected:
-        raise ValueError(
-            f"attention_mask has shape {tuple(text_mask.shape)}, expected (batch, {expected}): the text in the cache, "
-            f"if any, and {length} new tokens, no places for the ECG; if the cache holds an ECG, give it with every "
-            "call, and else with none"
-        )
+    count = config.text_config.num_hidden_layers
+    layers = set(range(count)) if config.ecg_layers is None else set(config.ecg_layers)
+    if not layers <= set(range(count)):
+        raise ValueError(f"ecg_layers is {config.ecg_layers}, but the decoder's {count} layers are 0 to {count - 1}")
+    return layers
 
 
-def warn_of_short_window(text_config: Any, length: int) -> None:
-    """Say once that layers with a sliding window no longer see the ECG from the last of `length` places."""
-    if torch.compiler.is_compiling():
-        return  # a warning would break the graph
-    windows = (getattr(text_config, name, None) for name in ("sliding_window", "attention_chunk_size", "window_size"))
-    window = min((size for size in windows if isinstance(size, int)), default=length)
-    if window < length:
-        logger.warning_once(
-            f"text and ECG take {length} places, but some layers of this {text_config.model_type} see only the last "
-            f"{window} and lose the ECG; shorten the text"
-        )
+def hidden_states(args: tuple, kwargs: dict[str, Any]) -> torch.Tensor:
+    """What a layer, or its attention, is called with."""
+    return kwargs["hidden_states"] if "hidden_states" in kwargs else args[0]
 
 
-def carrying_prefix(checkpoint: Callable) -> Callable:
-    """Wrap a gradient-checkpointing function so that the replay in the backward pass sees the prefix again.
-
-    Without it the layers are replayed after `forward` has cleared the prefix: the loss is right and the gradients are
-    not. The states are an explicit argument, as the reentrant kind gives no gradient to what a closure holds.
-    """
-
-    def checkpoint_with_prefix(function: Callable, *args: Any, **kwargs: Any) -> Any:
-        prefix = _active.prefix
-        if prefix is None:
-            return checkpoint(function, *args, **kwargs)
-
-        def replay(states: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
-            with active(Prefix(states, prefix.is_slot)):
-                return function(*args, **kwargs)
-
-        return checkpoint(replay, prefix.states, *args, **kwargs)
-
-    checkpoint_with_prefix.carries_prefix = True  # type: ignore[attr-defined]
-    return checkpoint_with_prefix
+def with_hidden_states(
+    args: tuple, kwargs: dict[str, Any], hidden: torch.Tensor
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The same call with other hidden states."""
+    if "hidden_states" in kwargs:
+        return args, {**kwargs, "hidden_states": hidden}
+    return (hidden, *args[1:]), kwargs
 
 
-def refuse_foreign_checkpointing(decoder: nn.Module) -> None:
-    """Raise where layers are checkpointed by something that would lose the ECG's gradients without a word.
+def _write_slots(module: nn.Module, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]] | None:
+    ecg = current_ecg()
+    if ecg is None or ecg.states is None:
+        return None
+    hidden = hidden_states(args, kwargs)
+    # A layer may stand on another device than the encoder (`device_map`).
+    places = ecg.places.to(hidden.device).unsqueeze(-1)
+    return with_hidden_states(args, kwargs, torch.where(places, ecg.states.to(hidden), hidden))
+
+
+def _hide_slots(
+    text_config: PreTrainedConfig, module: nn.Module, args: tuple, kwargs: dict[str, Any]
+) -> tuple[tuple, dict[str, Any]] | None:
+    """In a layer without the ECG no text sees the slots; they see themselves, as a query must see something."""
+    ecg = current_ecg()
+    if ecg is None:
+        return None
+    hidden = hidden_states(args, kwargs)
+    mask = kwargs.get("attention_mask")
+    slots = ecg.keys.to(hidden.device)
+    queries = hidden.shape[1]
+    if mask is None:
+        own = torch.arange(slots.shape[1] - queries, slots.shape[1], device=hidden.device)[:, None]
+        cache: Any = kwargs.get("past_key_values")
+        if getattr(cache, "is_compileable", False):  # gives as many keys as it has room for
+            room, _ = cache.get_mask_sizes(queries, 0)
+            slots = nn.functional.pad(slots, (0, room - slots.shape[1]))
+        place = torch.arange(slots.shape[1], device=hidden.device)
+        return args, {**kwargs, "attention_mask": ((place <= own) & ~(slots[:, None] & (place != own)))[:, None]}
+    extra = mask.shape[-1] - slots.shape[1]
+    # A static cache has room to spare after the last key; a sliding window has lost the first ones.
+    slots = nn.functional.pad(slots, (0, extra)) if extra > 0 else slots[:, -mask.shape[-1] :]
+    itself = torch.zeros_like(mask, dtype=torch.bool)
+    if ecg.states is not None:
+        place = torch.arange(mask.shape[-1], device=hidden.device)
+        itself = place == torch.arange(queries, device=hidden.device)[:, None]
+    hidden_keys = slots[:, None, None] & ~itself
+    if mask.dtype == torch.bool:
+        # What is seen; but an eager kernel that does not add its mask (MPT) is told what is not.
+        hides: Any = text_config._attn_implementation == "eager"
+    else:
+        hides = torch.finfo(mask.dtype).min
+    return args, {**kwargs, "attention_mask": mask.masked_fill(hidden_keys, hides)}
+
+
+class PrefixFusion(Fusion):
+    """The paper's own fusion: an ECG token has D_h numbers, those of a head.
+
+    Args:
+        config: of the whole model.
+        backbone: whose attention modules get the hooks.
 
     Raises:
-        RuntimeError: naming how to switch checkpointing on instead.
+        ValueError: for a decoder without exactly one self-attention a layer.
     """
-    for module in decoder.modules():
-        own = getattr(module, "_gradient_checkpointing_func", None)
-        on = module.training and getattr(module, "gradient_checkpointing", False)
-        if (on and not getattr(own, "carries_prefix", False)) or type(module).__name__ == "CheckpointWrapper":
-            raise RuntimeError(
-                f"{type(module).__name__} is checkpointed from outside, which would lose the ECG's gradients; "
-                "call gradient_checkpointing_enable() on the MEIT model itself instead"
-            )
+
+    in_sequence = True
+
+    def __init__(self, config: MeitConfig, backbone: PreTrainedModel):
+        modules = attention_modules(backbone.base_model, config.text_config.num_hidden_layers)
+        chosen = chosen_layers(config)
+        self.partial = len(chosen) < len(modules)
+        hide = partial(_hide_slots, backbone.config)
+        for layer, (_, module) in enumerate(modules):
+            module.register_forward_pre_hook(_write_slots if layer in chosen else hide, with_kwargs=True)
+        # After the modules: a decoder without attention has no heads.
+        self.hidden_size = config.text_config.hidden_size
+        self.heads = config.text_config.num_attention_heads
+        self.width = config.ecg_head_dim
+
+    def check(self, backbone: PreTrainedModel) -> None:
+        """Refuse kernels that take no mask for one layer alone.
+
+        Raises:
+            ValueError: for `ecg_layers` with flash or flex attention.
+        """
+        kind = backbone.config._attn_implementation
+        if self.partial and kind not in ("eager", "sdpa"):
+            raise ValueError(f"ecg_layers needs attn_implementation eager or sdpa; this model runs with {kind}")
+
+    def enter(
+        self, inputs_embeds: torch.Tensor, ecg_embeds: torch.Tensor, is_slot: torch.Tensor | None
+    ) -> tuple[torch.Tensor, EcgState | None]:
+        """As `Fusion.enter`: the text as it is, and the hidden states of the slots."""
+        assert is_slot is not None
+        states = ecg_embeds.repeat(1, 1, self.heads)[..., : self.hidden_size]
+        states = at_slots(states.to(inputs_embeds), is_slot)
+        return inputs_embeds, EcgState(states, is_slot, keys=is_slot if self.partial else None)
+
+    def in_cache(self, ecg_embeds: torch.Tensor, is_slot: torch.Tensor | None) -> EcgState | None:
+        """As `Fusion.in_cache`: which keys some layers are not to see."""
+        return EcgState(None, is_slot, keys=is_slot) if self.partial else None

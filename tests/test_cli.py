@@ -180,11 +180,29 @@ def test_debug_shows_where(capsys, monkeypatch):
     assert "Traceback" in capsys.readouterr().err
 
 
-def test_train_passes_its_arguments_on(monkeypatch):
-    given = []
-    monkeypatch.setitem(sys.modules, "train_sft", type("Script", (), {"main": staticmethod(given.extend)}))
-    assert meit_cli.main(["train", "r.yaml", "num_train_epochs=3", "--bf16", "true"]) == 0
-    assert given == ["r.yaml", "num_train_epochs=3", "--bf16", "true"]
+@pytest.mark.parametrize(
+    ("recipe", "setting", "script"),
+    [
+        ("seed: 1", "seed=3", "train_sft"),
+        ("model: seq2seq", "seed=3", "train_seq2seq"),
+        ("model: causal", "model=seq2seq", "train_seq2seq"),
+        ("model: seq2seq", "model=causal", "train_sft"),
+    ],
+)
+def test_train_passes_its_arguments_on_to_the_script_the_recipe_names(recipe, setting, script, monkeypatch, tmp_path):
+    (tmp_path / "r.yaml").write_text(recipe)
+    given = {}
+    for name in ("train_sft", "train_seq2seq"):
+        main = staticmethod(lambda arguments, name=name: given.update({name: arguments}))
+        monkeypatch.setitem(sys.modules, name, type("Script", (), {"main": main}))
+    arguments = [str(tmp_path / "r.yaml"), setting, "--bf16", "true"]
+    assert meit_cli.main(["train", *arguments]) == 0
+    assert given == {script: arguments}
+
+
+def test_train_without_a_recipe_is_one_line(capsys, tmp_path):
+    assert meit_cli.main(["train", str(tmp_path / "none.yaml")]) == 2
+    assert capsys.readouterr().err.startswith("meit: error: there is no recipe")
 
 
 def test_build_synthetic(capsys, tmp_path):

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
-from modeling_meit.configuration_meit import EcgEncoderConfig
+from modeling_meit.configuration_ecg_encoder import EcgEncoderConfig
 from modeling_meit.feature_extraction_meit import MeitFeatureExtractor
 from modeling_meit.modeling_meit import MeitForCausalLM
 from modeling_meit.processing_meit import MeitProcessor
@@ -38,6 +38,7 @@ BACKBONES: dict[str, tuple[str, dict[str, Any]]] = {
     "bloom": ("bloom", {"hidden_size": 32, "n_layer": 2, "n_head": 4}),
     "gemma2": ("gemma2", {**_TWO_KINDS, "attn_logit_softcapping": 5.0, "final_logit_softcapping": 3.0}),
     "qwen3": ("qwen3", {**_GROUPED, "head_dim": 16}),
+    "gpt2-medium-heads": ("gpt2", {**_GPT, "n_embd": 128, "n_head": 2}),
     "gpt-neo": (
         "gpt_neo",
         {
@@ -53,7 +54,7 @@ BACKBONES: dict[str, tuple[str, dict[str, Any]]] = {
     "gpt-j": ("gptj", {**_GPT, "rotary_dim": 4}),
     "opt": ("opt", _OPT),
     "opt-350m": ("opt", {**_OPT, "word_embed_proj_dim": 16, "do_layer_norm_before": False}),
-    "mistral": ("mistral", {**_GROUPED, "head_dim": 8, "sliding_window": None}),
+    "mistral": ("mistral", {**_GROUPED, "head_dim": 8, "sliding_window": 64}),
     "qwen2": ("qwen2", _GROUPED),
     "gemma3": ("gemma3_text", _TWO_KINDS),
     "phi": ("phi", _GATED),
@@ -64,8 +65,8 @@ BACKBONES: dict[str, tuple[str, dict[str, Any]]] = {
     "falcon-alibi": ("falcon", {**_FALCON, "alibi": True}),
     "mpt": ("mpt", {"d_model": 32, "n_layers": 2, "n_heads": 4, "max_seq_len": 128}),
     "granite": ("granite", {**_GROUPED, "logits_scaling": 2.0, "residual_multiplier": 0.5}),
-    "starcoder2": ("starcoder2", {**_GROUPED, "sliding_window": None}),
-    "cohere": ("cohere", {**_GROUPED, "use_qk_norm": True}),
+    "starcoder2": ("starcoder2", {**_GROUPED, "sliding_window": 64}),
+    "cohere": ("cohere", {**_GROUPED, "use_qk_norm": True, "logit_scale": 1.0}),
 }
 
 
@@ -83,20 +84,21 @@ def _redraw(module: nn.Module, seed: int, spread: float = 0.2) -> None:
 
 
 def tiny_backbone(kind: str = "llama", seed: int = 0, **changes: Any) -> PreTrainedModel:
-    """A decoder of 2 layers and hidden size 32, with the vocabulary of the tiny tokenizer, in evaluation mode.
+    """A decoder of 2 layers, mostly of hidden size 32, with the vocabulary of the tiny tokenizer, in evaluation mode.
 
     Args:
         kind: a key of `BACKBONES`.
         seed: of its weights.
-        **changes: further fields of its configuration, or `attn_implementation`.
+        **changes: further fields of its configuration, `attn_implementation`, or `dtype` of its weights.
     """
     model_type, fields = BACKBONES[kind]
-    attention = {"attn_implementation": changes.pop("attn_implementation")} if "attn_implementation" in changes else {}
+    how = {name: changes.pop(name) for name in ("attn_implementation", "dtype") if name in changes}
     # GPT-2, GPT-J and OPT have dropout by default; a test that trains compares the gradients of two runs.
     off = dict.fromkeys(("attn_pdrop", "embd_pdrop", "resid_pdrop", "dropout"), 0.0)
     config = AutoConfig.for_model(model_type, **{**TOKENS, **off, **fields, **changes})
-    backbone = AutoModelForCausalLM.from_config(config, **attention)
-    _redraw(backbone, seed)
+    backbone = AutoModelForCausalLM.from_config(config, **how)
+    # Wider layers add up more terms; what comes out is to be as large as of 32.
+    _redraw(backbone, seed, spread=0.2 * (32 / config.hidden_size) ** 0.5)
     return backbone.eval()
 
 
@@ -128,6 +130,11 @@ def tiny_model(
     model = MeitForCausalLM.from_backbone(backbone, tiny_ecg_config() if ecg_config is None else ecg_config, **config)
     _redraw(model.meit.ecg_encoder, seed + 1)
     _redraw(model.meit.projector, seed + 2, spread=1.0)
+    if model.meit.cross_attention is not None:
+        _redraw(model.meit.cross_attention, seed + 3)
+        for block in model.meit.cross_attention.blocks:
+            block.attention_gate.data += 1.0  # closed gates would hide the ECG
+            block.feed_forward_gate.data += 1.0
     return model.eval()
 
 

@@ -30,6 +30,11 @@ PAPER_CHAT_TEMPLATE = (
 _TAG = re.compile(rf"<\|({'|'.join(ROLES)})\|>:?")
 
 
+def paper_conversation(prompt: str, answer: str) -> str:
+    """One question and its answer as `PAPER_CHAT_TEMPLATE` writes them, without the end token."""
+    return f"<|user|>: {prompt.strip()} <|assistant|>: {answer.strip()}"
+
+
 def ensure_chat_template(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
     """Give a tokenizer without a chat template the paper's; one that has its own keeps it.
 
@@ -54,21 +59,22 @@ def ensure_chat_template(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokeni
     return tokenizer
 
 
-def ensure_padding(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
-    """Make a tokenizer pad on the left, now and after saving, and give it a padding token where it has none.
+def ensure_padding(tokenizer: PreTrainedTokenizerBase, side: str = "left") -> PreTrainedTokenizerBase:
+    """Make a tokenizer pad on one side, now and after saving, and give it a padding token where it has none.
 
-    A decoder continues the last position, so a prompt must end there. `save_pretrained` writes `padding_side` only if
-    it came through the constructor, so it is put among the constructor's arguments. A missing padding token becomes
-    the `eos_token`, as TRL has it: padding is masked, so its identity does not matter.
+    On the left for a decoder, which continues the last position, so a prompt must end there. `save_pretrained` writes
+    `padding_side` only if it came through the constructor, so it is put among the constructor's arguments. A missing
+    padding token becomes the `eos_token`, as TRL has it: padding is masked, so its identity does not matter.
 
     Args:
         tokenizer: is changed.
+        side: "left" or "right".
 
     Returns:
         The same tokenizer.
     """
-    tokenizer.padding_side = "left"
-    tokenizer.init_kwargs["padding_side"] = "left"
+    tokenizer.padding_side = side
+    tokenizer.init_kwargs["padding_side"] = side
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer

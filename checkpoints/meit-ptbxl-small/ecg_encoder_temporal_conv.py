@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .configuration_meit import EcgEncoderConfig
+from .configuration_ecg_encoder import EcgEncoderConfig
+from .ecg_encoder_parts import drop_path, padded_lengths, steps_inside
+
+TEMPORAL = 3  # place of the temporal convolution in a bottleneck's branch
 
 
 def conv1d(channels_in: int, channels_out: int, kernel: int, stride: int = 1) -> nn.Conv2d:
@@ -39,13 +44,16 @@ class Bottleneck(nn.Module):
         self.stride = stride
         self.drop_path = drop_path
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """[B, C_in, 1, T] -> [B, C_out, 1, T / stride]."""
-        branch = self.branch(x)
-        if self.training and self.drop_path > 0:
-            # Stochastic depth (Huang et al., 2016): whole branches are left out, record by record.
-            keep = torch.rand(branch.shape[0], 1, 1, 1, device=branch.device) >= self.drop_path
-            branch = branch * (keep / (1 - self.drop_path)).to(branch.dtype)
+    def forward(self, x: torch.Tensor, inside: torch.Tensor | None = None) -> torch.Tensor:
+        """[B, C_in, 1, T] -> [B, C_out, 1, T / stride]; steps outside `inside` (bool [B, 1, 1, T]) are padding."""
+        if inside is None:
+            branch = self.branch(x)
+        else:
+            branch = x
+            for place, part in enumerate(self.branch):
+                # What the temporal convolution reads beyond a record's end is what it reads beyond a tensor's: zeros.
+                branch = part(branch.masked_fill(~inside, 0) if place == TEMPORAL else branch)
+        branch = drop_path(branch, self.drop_path, self.training)
         # Every stride-th sample, then a convolution of stride 1, is one with that stride; the channels-last backward
         # pass of the latter corrupts the heap in torch 2.13 (8 channels, two threads).
         return F.relu(branch + self.shortcut(x[..., :: self.stride]))
@@ -56,6 +64,7 @@ class TemporalConvEncoder(nn.Module):
 
     Attributes:
         hidden_size: channels of the features.
+        samples_per_feature: samples from one feature to the next.
     """
 
     def __init__(self, config: EcgEncoderConfig):
@@ -76,6 +85,8 @@ class TemporalConvEncoder(nn.Module):
                 channels = channels_out
         self.blocks = nn.Sequential(*blocks)
         self.hidden_size = channels
+        self.stem_stride: int = config.stem_stride
+        self.samples_per_feature: int = config.stem_stride * math.prod(config.strides)
 
     def forward(self, ecg_values: torch.Tensor, ecg_mask: torch.Tensor | None = None) -> torch.Tensor:
         """Encode recordings.
@@ -90,5 +101,12 @@ class TemporalConvEncoder(nn.Module):
         if ecg_mask is not None:
             # Not a product: what was not measured may be NaN.
             ecg_values = ecg_values.masked_fill(~ecg_mask, 0)
-        x = ecg_values.unsqueeze(2).contiguous(memory_format=torch.channels_last)
-        return self.blocks(self.stem(x)).squeeze(2).transpose(1, 2)
+        x = self.stem(ecg_values.unsqueeze(2).contiguous(memory_format=torch.channels_last))
+        lengths = padded_lengths(ecg_mask)
+        if lengths is None:
+            return self.blocks(x).squeeze(2).transpose(1, 2)
+        samples = self.stem_stride
+        for block in self.blocks:
+            x = block(x, steps_inside(lengths, samples, x.shape[-1])[:, None, None])
+            samples *= block.stride
+        return x.squeeze(2).transpose(1, 2)

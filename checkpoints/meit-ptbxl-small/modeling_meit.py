@@ -1,120 +1,56 @@
 """MEIT: any causal language model reads a 12-lead ECG (arXiv 2403.04945).
 
-`MeitModel` encodes the ECG, adds its slots to the text and runs the decoder; `MeitForCausalLM` adds the decoder's own
-head, the loss and generation. The fusion itself is in `prefix_fusion`.
+`MeitModel` encodes the ECG, brings it to the text and runs the decoder; `MeitForCausalLM` adds the decoder's own head
+and the loss. How the ECG reaches the decoder is in `prefix_fusion` and `alternative_fusions`, generation in
+`generation_meit`.
 """
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 from torch.nn import functional as F
-from torch.utils.checkpoint import checkpoint
-from transformers import AutoModelForCausalLM, GenerationMixin, PreTrainedModel
-from transformers import initialization as init
-from transformers.generation import GenerationMode
+from transformers import AutoModelForCausalLM, PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutputWithPast, CausalLMOutputWithPast
 
-from .configuration_meit import EcgEncoderConfig, MeitConfig
-from .ecg_encoder_temporal_conv import TemporalConvEncoder
-from .prefix_fusion import (
-    Prefix,
-    active,
-    attach,
-    carrying_prefix,
-    check_text_mask,
-    refuse_foreign_checkpointing,
-    slot_layout,
-    warn_of_short_window,
-)
+from .alternative_fusions import CrossAttentionFusion, InputTokenFusion
+from .configuration_ecg_encoder import EcgEncoderConfig
+from .configuration_meit import MeitConfig
+from .ecg_embedding import MeitPreTrainedModel
+from .fusion_state import EcgState, Fusion, active, refuse_foreign_checkpointing
+from .generation_meit import EcgGenerationMixin
+from .prefix_fusion import PrefixFusion
+from .slot_layout import SlotLayout, check_text_mask, warn_of_short_window, with_slots
 
-ECG_ENCODERS: dict[str, Callable[[EcgEncoderConfig], nn.Module]] = {"temporal_conv": TemporalConvEncoder}
-
-
-def build_ecg_encoder(config: EcgEncoderConfig) -> nn.Module:
-    """The encoder `config.kind` names: float [B, 12, T] -> [B, T', hidden_size].
-
-    Raises:
-        ValueError: for a kind that is not in `ECG_ENCODERS`.
-    """
-    if config.kind not in ECG_ENCODERS:
-        raise ValueError(f"ECG encoder kind {config.kind!r} is unknown; choose one of {sorted(ECG_ENCODERS)}")
-    return ECG_ENCODERS[config.kind](config)
-
-
-class EcgProjector(nn.Module):
-    """Linear, batch norm, ReLU, linear, batch norm (appendix A.3) from pooled features to the heads' dimension."""
-
-    def __init__(self, channels: int, width: int, head_dim: int):
-        super().__init__()
-        self.hidden = nn.Linear(channels, width)
-        self.hidden_norm = nn.BatchNorm1d(width)
-        self.out = nn.Linear(width, head_dim)
-        self.out_norm = nn.BatchNorm1d(head_dim)
-
-    def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """[B, P, channels] -> [B, P, head_dim]."""
-        batch, tokens = features.shape[:2]
-        x = self.out_norm(self.out(F.relu(self.hidden_norm(self.hidden(features.flatten(0, 1))))))
-        return x.unflatten(0, (batch, tokens))
-
-
-class MeitPreTrainedModel(PreTrainedModel):
-    """What `MeitModel` and `MeitForCausalLM` share: loading, saving, precision and gradient checkpointing."""
-
-    config_class = MeitConfig
-    # Not "model": AutoModel on a checkpoint with a head would then read LLaMA's and OPT's own "model." as ours.
-    base_model_prefix = "meit"
-    supports_gradient_checkpointing = True
-    _no_split_modules = ["TemporalConvEncoder", "EcgProjector"]
-    _supports_sdpa = True
-    _supports_flash_attn = True
-    _supports_flex_attn = True
-    _supports_attention_backend = True
-    # Batch statistics and millivolts do not survive 8 bits of mantissa; quantizers read the second of the two names.
-    _keep_in_fp32_modules_strict = ["ecg_encoder", "projector"]
-    _keep_in_fp32_modules = ["ecg_encoder", "projector"]
-
-    @torch.no_grad()
-    def _init_weights(self, module: nn.Module) -> None:
-        if isinstance(module, nn.Conv2d):
-            init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-        else:
-            super()._init_weights(module)
-
-    def _set_gradient_checkpointing(
-        self, enable: bool = True, gradient_checkpointing_func: Callable = checkpoint, **kwargs: Any
-    ) -> None:
-        super()._set_gradient_checkpointing(
-            enable=enable, gradient_checkpointing_func=carrying_prefix(gradient_checkpointing_func), **kwargs
-        )
+FUSION_KINDS: dict[str, Callable[[MeitConfig, PreTrainedModel], Fusion]] = {
+    "prefix": PrefixFusion,
+    "input_tokens": InputTokenFusion,
+    "cross_attention": CrossAttentionFusion,
+}
 
 
 @dataclass
 class FusedInputs:
-    """Inputs of the decoder with the ECG's slots among them.
+    """Inputs of the decoder with the ECG brought to them.
 
     Attributes:
         decoder: keyword arguments of the decoder's forward.
-        prefix: what the attention hooks write, None where there is nothing to write.
-        text_index: long [B, L], places of the text in the decoder's output; None where it is all text.
+        ecg: what the fusion's hooks read, None where there is nothing for them.
+        layout: where slots and text stand in the decoder's output; None where it is all text.
     """
 
     decoder: dict[str, Any]
-    prefix: Prefix | None
-    text_index: torch.Tensor | None
+    ecg: EcgState | None = None
+    layout: SlotLayout | None = field(default=None)
 
     def text_only(self, states: torch.Tensor) -> torch.Tensor:
         """[B, P + L, N] -> [B, L, N]."""
-        if self.text_index is None:
-            return states
-        return states.gather(1, self.text_index.unsqueeze(-1).expand(-1, -1, states.shape[-1]))
+        return states if self.layout is None else self.layout.text_only(states)
 
 
 class MeitModel(MeitPreTrainedModel):
@@ -137,122 +73,51 @@ class MeitModel(MeitPreTrainedModel):
             self.backbone = backbone
             for part in (*backbone.modules(), *backbone.parameters(), *backbone.buffers()):
                 part._is_hf_initialized = True  # `post_init` draws new weights for whatever lacks this mark
-        # First of all, as a decoder without attention has no head dimension to build the projector for.
-        attach(self.backbone.base_model, config.text_config.num_hidden_layers)
-        self.ecg_encoder = build_ecg_encoder(config.ecg_config)
-        self.dropout = nn.Dropout(config.ecg_config.dropout)
-        self.projector = EcgProjector(
-            self.ecg_encoder.hidden_size, config.ecg_config.projector_width, config.ecg_head_dim
-        )
+        self.fusion = FUSION_KINDS[config.fusion](config, self.backbone)
+        self._add_ecg_parts(self.fusion.width)
+        self.cross_attention = self.fusion.make_blocks()
         self._decoder_arguments = frozenset(inspect.signature(self.backbone.base_model.forward).parameters)
         self.post_init()
 
-    def get_input_embeddings(self) -> nn.Module:
+    def get_input_embeddings(self) -> torch.nn.Module:
         """The decoder's token embedding."""
         return self.backbone.get_input_embeddings()
 
-    def set_input_embeddings(self, value: nn.Module) -> None:
+    def set_input_embeddings(self, value: torch.nn.Module) -> None:
         """Replace the decoder's token embedding."""
         self.backbone.set_input_embeddings(value)
 
-    def encode_ecg(self, ecg_values: torch.Tensor, ecg_mask: torch.Tensor | None = None) -> torch.Tensor:
-        """H_e of eq. 3.
+    def placeholders(
+        self, input_ids: torch.Tensor | None, ecg_embeds: torch.Tensor | None, several: bool = False
+    ) -> torch.Tensor | None:
+        """Which places of a text are placeholders of ECGs.
 
         Args:
-            ecg_values: float [B, 12, T], millivolts; T as `config.ecg_config` says.
-            ecg_mask: bool [B, 12, T], True where measured; None means all of it.
+            input_ids: long [B, L].
+            ecg_embeds: [B, P, D] of all ECGs of each text.
+            several: there are several ECGs to each text, so that placeholders are needed.
 
         Returns:
-            [B, num_ecg_tokens, ecg_head_dim].
+            bool [B, L]; None for texts without any.
 
         Raises:
-            ValueError: for another shape.
+            ValueError: their number in a row is not that of the ECGs' tokens.
         """
-        ecg = self.config.ecg_config
-        if ecg_values.dim() != 3 or ecg_values.shape[1:] != (len(ecg.leads), ecg.num_samples):
-            expected = f"(batch, {len(ecg.leads)}, {ecg.num_samples})"
-            raise ValueError(
-                f"ecg_values has shape {tuple(ecg_values.shape)}, expected {expected}: "
-                f"{ecg.duration:g} s at {ecg.sampling_rate} Hz in millivolts; MeitFeatureExtractor makes it from any "
-                "recording"
-            )
-        weight = self.projector.out.weight
-        if ecg_mask is not None:
-            if ecg_mask.shape != ecg_values.shape:
+        places = None if input_ids is None else input_ids == self.config.ecg_token_id
+        if self.config.ecg_token_id is None or places is None or not places.any():
+            if several:
                 raise ValueError(
-                    f"ecg_mask has shape {tuple(ecg_mask.shape)}, expected {tuple(ecg_values.shape)} as ecg_values"
+                    "several ECGs were given for a text without placeholders; let MeitProcessor write them where each "
+                    "ECG belongs, and set config.ecg_token_id to its ecg_token_id"
                 )
-            ecg_mask = ecg_mask.to(device=weight.device, dtype=torch.bool)
-        features = self.ecg_encoder(ecg_values.to(device=weight.device, dtype=weight.dtype), ecg_mask)
-        pooled = F.adaptive_avg_pool1d(features.transpose(1, 2), self.config.num_ecg_tokens).transpose(1, 2)
-        embeds = self.projector(self.dropout(pooled)).float()
-        if self.config.ecg_norm != "none":
-            embeds = F.normalize(embeds, dim=-1)
-        if self.config.ecg_norm == "rms":
-            embeds = embeds * self.config.ecg_head_dim**0.5
-        return embeds
-
-    def fuse(
-        self,
-        input_ids: torch.Tensor | None,
-        attention_mask: torch.Tensor | None,
-        position_ids: torch.Tensor | None,
-        inputs_embeds: torch.Tensor | None,
-        ecg_embeds: torch.Tensor,
-        ecg_in_cache: bool,
-    ) -> FusedInputs:
-        """Give the slots their places among the text.
-
-        Args:
-            input_ids: long [B, L]; or `inputs_embeds`, [B, L, embedding].
-            attention_mask: [B, L], in cached steps [B, past text + L]; None means no padding.
-            position_ids: [B or 1, L], of the text counted from 0; None leaves them to the decoder.
-            inputs_embeds: see `input_ids`.
-            ecg_embeds: [B, P, ecg_head_dim].
-            ecg_in_cache: the slots' keys and values already stand in the cache, so only mask and positions grow.
-
-        Raises:
-            ValueError: for another number of ECGs than of texts.
-        """
-        slots = ecg_embeds.shape[1]
-        if inputs_embeds is None:
-            inputs_embeds = self.get_input_embeddings()(input_ids)
-        batch, length = inputs_embeds.shape[:2]
-        if ecg_embeds.shape[0] != batch:
-            raise ValueError(f"{ecg_embeds.shape[0]} ECGs were given for {batch} texts; expected one for each")
-        if ecg_in_cache:
-            if attention_mask is not None:
-                attention_mask = slot_layout(attention_mask, slots)[0]
-            if position_ids is not None:
-                position_ids = position_ids + slots
-            return FusedInputs(self._for_decoder(inputs_embeds, attention_mask, position_ids), None, None)
-
-        text_mask = attention_mask if attention_mask is not None else inputs_embeds.new_ones(batch, length).long()
-        full_mask, is_slot, text_index = slot_layout(text_mask, slots)
-
-        def spread(text: torch.Tensor) -> torch.Tensor:
-            out = text.new_zeros(batch, slots + length, text.shape[-1])
-            return out.scatter(1, text_index.unsqueeze(-1).expand(-1, -1, text.shape[-1]), text)
-
-        if position_ids is not None:
-            order = is_slot.long().cumsum(1) - 1
-            text_places = spread((position_ids.expand(batch, -1) + slots).unsqueeze(-1)).squeeze(-1)
-            position_ids = torch.where(is_slot, order, text_places)
-        hidden = self.config.text_config.hidden_size
-        states = ecg_embeds.repeat(1, 1, self.config.text_config.num_attention_heads)[..., :hidden]
-        slot_order = (is_slot.long().cumsum(1) - 1).clamp(min=0).unsqueeze(-1).expand(-1, -1, hidden)
-        states = states.to(inputs_embeds.dtype).gather(1, slot_order)
-        return FusedInputs(
-            self._for_decoder(spread(inputs_embeds), None if attention_mask is None else full_mask, position_ids),
-            Prefix(states, is_slot.unsqueeze(-1)),
-            text_index,
-        )
-
-    def _for_decoder(
-        self, inputs_embeds: torch.Tensor, attention_mask: torch.Tensor | None, position_ids: torch.Tensor | None
-    ) -> dict[str, Any]:
-        given = {"inputs_embeds": inputs_embeds, "attention_mask": attention_mask, "position_ids": position_ids}
-        return {name: value for name, value in given.items() if name in self._decoder_arguments}
+            return None
+        counts, tokens = places.sum(1).tolist(), 0 if ecg_embeds is None else ecg_embeds.shape[1]
+        if any(count != tokens for count in counts):
+            raise ValueError(
+                f"the texts hold {counts} ECG placeholders, expected {tokens} in each, {self.config.num_ecg_tokens} "
+                "for each ECG of ecg_values [batch, ECGs, leads, samples]; MeitProcessor writes them"
+            )
+        return places
 
     def run(
         self,
@@ -265,31 +130,57 @@ class MeitModel(MeitPreTrainedModel):
         ecg_values: torch.Tensor | None = None,
         ecg_mask: torch.Tensor | None = None,
         ecg_embeds: torch.Tensor | None = None,
+        ecg_places: torch.Tensor | None = None,
         ecg_in_cache: bool | None = None,
+        logits_to_keep: int | None = None,
         **kwargs: Any,
     ) -> tuple[Any, FusedInputs]:
-        """Call `decoder` (the backbone, or its part below the head) with the ECG among its inputs."""
+        """Call `decoder` (the backbone, or its part below the head) with the ECG brought to its inputs.
+
+        The arguments are those of `MeitForCausalLM.forward`; `logits_to_keep` is for a decoder with a head.
+        """
         text = input_ids if inputs_embeds is None else inputs_embeds
         if text is None:
             raise ValueError("neither input_ids nor inputs_embeds was given; pass one of them")
         if ecg_embeds is None and ecg_values is not None:
             ecg_embeds = self.encode_ecg(ecg_values, ecg_mask)
+        if ecg_in_cache is None:
+            ecg_in_cache = past_key_values is not None and past_key_values.get_seq_length() > 0
+        if ecg_places is None and not ecg_in_cache:
+            several = ecg_values is not None and ecg_values.dim() == 4
+            ecg_places = self.placeholders(input_ids, ecg_embeds, several)
+        slots = 0
+        if ecg_embeds is not None and ecg_places is None and self.fusion.in_sequence:
+            slots = ecg_embeds.shape[1]
         # Without an ECG the decoder may take masks of other kinds.
         if isinstance(attention_mask, torch.Tensor) and (ecg_embeds is not None or attention_mask.dim() == 2):
-            slots = 0 if ecg_embeds is None else ecg_embeds.shape[1]
             check_text_mask(attention_mask, text.shape[1], past_key_values, slots)
         if ecg_embeds is None:
-            own = {"attention_mask": attention_mask, "position_ids": position_ids}
-            own = {name: value for name, value in own.items() if name in self._decoder_arguments}
-            fused = FusedInputs({"input_ids": input_ids, "inputs_embeds": inputs_embeds, **own}, None, None)
+            given = {"attention_mask": attention_mask, "position_ids": position_ids}
+            fused = FusedInputs({"input_ids": input_ids, "inputs_embeds": inputs_embeds, **self._known(given)})
         else:
+            if ecg_embeds.shape[0] != text.shape[0]:
+                raise ValueError(
+                    f"{ecg_embeds.shape[0]} ECGs were given for {text.shape[0]} texts; expected one for each"
+                )
+            self.fusion.check(self.backbone)
             if torch.is_grad_enabled():
                 refuse_foreign_checkpointing(self.backbone)
-            if ecg_in_cache is None:
-                ecg_in_cache = past_key_values is not None and past_key_values.get_seq_length() > 0
-            fused = self.fuse(input_ids, attention_mask, position_ids, inputs_embeds, ecg_embeds, ecg_in_cache)
-            whole = fused.decoder["inputs_embeds"] if attention_mask is None else fused.decoder["attention_mask"]
-            warn_of_short_window(self.config.text_config, whole.shape[1])
+            past = past_key_values.get_seq_length() if ecg_in_cache else None
+            fused = self._fuse(
+                input_ids,
+                attention_mask,
+                position_ids,
+                inputs_embeds,
+                ecg_embeds,
+                ecg_places,
+                slots,
+                past,
+            )
+            whole = fused.decoder.get("attention_mask")
+            whole = fused.decoder["inputs_embeds"] if whole is None else whole
+            if slots:
+                warn_of_short_window(self.config.text_config, whole.shape[1])
         own_masks = getattr(self.backbone, "create_masks_for_generate", None)
         if own_masks is not None and getattr(past_key_values, "is_compileable", False):
             # BLOOM wants its mask as long as a static cache; here, as `generate` would make it without the slots.
@@ -302,9 +193,65 @@ class MeitModel(MeitPreTrainedModel):
                 past_key_values=past_key_values,
                 position_ids=fused.decoder.get("position_ids"),
             )
-        with active(fused.prefix):
+        if logits_to_keep is not None:
+            # Where the slots lead every row, the head need not read them, nor its logits be copied without them.
+            leading = fused.layout is not None and fused.layout.text_index is None
+            kwargs["logits_to_keep"] = text.shape[1] if leading and logits_to_keep == 0 else logits_to_keep
+        with active(fused.ecg):
             outputs = decoder(**fused.decoder, past_key_values=past_key_values, **{**kwargs, "return_dict": True})
         return outputs, fused
+
+    def _known(self, given: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in given.items() if name in self._decoder_arguments}
+
+    def _fuse(
+        self,
+        input_ids: Any,
+        attention_mask: torch.Tensor | None,
+        position_ids: torch.Tensor | None,
+        inputs_embeds: torch.Tensor | None,
+        ecg_embeds: torch.Tensor,
+        ecg_places: torch.Tensor | None,
+        slots: int,
+        past: Any,
+    ) -> FusedInputs:
+        """Bring the ECG to the text: `slots` new places in front of it, or the text's own places `ecg_places`.
+
+        `past` is the length of a cache that holds the ECG, None before.
+        """
+        in_cache = past is not None
+        if ecg_places is not None:
+            length = (input_ids if inputs_embeds is None else inputs_embeds).shape[1] + (int(past) if in_cache else 0)
+            ecg_places = F.pad(ecg_places, (0, length - ecg_places.shape[1]))  # what was written since holds none
+        if inputs_embeds is None:
+            if ecg_places is not None and not in_cache:
+                input_ids = input_ids.masked_fill(ecg_places, 0)  # a placeholder need not be in the vocabulary
+            inputs_embeds = self.get_input_embeddings()(input_ids)
+        layout, is_slot = None, ecg_places
+        if slots:
+            text_mask = attention_mask
+            if text_mask is None:
+                text_mask = torch.ones(
+                    (inputs_embeds.shape[0], inputs_embeds.shape[1] + (int(past) - slots if in_cache else 0)),
+                    dtype=torch.long,
+                    device=inputs_embeds.device,
+                )
+            mask, is_slot = with_slots(text_mask, slots)
+            attention_mask = None if attention_mask is None else mask
+            if in_cache:
+                position_ids = None if position_ids is None else position_ids + slots
+            else:
+                layout = SlotLayout.of(text_mask, slots, is_slot)
+                inputs_embeds = layout.spread(inputs_embeds)
+                position_ids = None if position_ids is None else layout.positions(position_ids)
+        if in_cache:
+            ecg = self.fusion.in_cache(ecg_embeds, is_slot)
+        else:
+            inputs_embeds, ecg = self.fusion.enter(inputs_embeds, ecg_embeds, is_slot)
+        if ecg is not None:
+            ecg = replace(ecg, blocks=self.cross_attention)
+        given = {"inputs_embeds": inputs_embeds, "attention_mask": attention_mask, "position_ids": position_ids}
+        return FusedInputs(self._known(given), ecg, layout)
 
     def forward(self, **inputs: Any) -> BaseModelOutputWithPast:
         """Hidden states of the text, [B, L, hidden], the slots cut off; arguments as `MeitForCausalLM.forward`."""
@@ -321,12 +268,13 @@ class MeitModel(MeitPreTrainedModel):
         return result if return_dict is not False else result.to_tuple()
 
 
-class MeitForCausalLM(MeitPreTrainedModel, GenerationMixin):
+class MeitForCausalLM(MeitPreTrainedModel, EcgGenerationMixin):
     """A causal language model that reads a 12-lead ECG beside its text. See `MeitModel` for the arguments."""
 
     def __init__(self, config: MeitConfig, backbone: PreTrainedModel | None = None):
         super().__init__(config)
         self.meit = MeitModel(config, backbone)
+        self._head_takes_last = "logits_to_keep" in inspect.signature(self.meit.backbone.forward).parameters
         self.post_init()
 
     @classmethod
@@ -350,23 +298,24 @@ class MeitForCausalLM(MeitPreTrainedModel, GenerationMixin):
         # A config's attention kind is handed down to its parts when it is made; unsaid, it would unset the backbone's.
         config.setdefault("attn_implementation", backbone.config._attn_implementation)
         model = cls(MeitConfig(text_config=backbone.config, ecg_config=ecg_config, **config), backbone)
+        model._join(backbone)
         if backbone.generation_config is not None:
             model.generation_config = backbone.generation_config
         return model.train(backbone.training)
 
-    def get_input_embeddings(self) -> nn.Module:
+    def get_input_embeddings(self) -> torch.nn.Module:
         """The decoder's token embedding."""
         return self.meit.get_input_embeddings()
 
-    def set_input_embeddings(self, value: nn.Module) -> None:
+    def set_input_embeddings(self, value: torch.nn.Module) -> None:
         """Replace the decoder's token embedding."""
         self.meit.set_input_embeddings(value)
 
-    def get_output_embeddings(self) -> nn.Module:
+    def get_output_embeddings(self) -> torch.nn.Module:
         """The decoder's own head."""
         return self.meit.backbone.get_output_embeddings()
 
-    def set_output_embeddings(self, value: nn.Module) -> None:
+    def set_output_embeddings(self, value: torch.nn.Module) -> None:
         """Replace the decoder's head."""
         self.meit.backbone.set_output_embeddings(value)
 
@@ -380,6 +329,7 @@ class MeitForCausalLM(MeitPreTrainedModel, GenerationMixin):
         ecg_values: torch.Tensor | None = None,
         ecg_mask: torch.Tensor | None = None,
         ecg_embeds: torch.Tensor | None = None,
+        ecg_places: torch.Tensor | None = None,
         ecg_in_cache: bool | None = None,
         labels: torch.LongTensor | None = None,
         logits_to_keep: int = 0,
@@ -394,9 +344,12 @@ class MeitForCausalLM(MeitPreTrainedModel, GenerationMixin):
             position_ids: [B or 1, L], counted from the first token of the text.
             past_key_values: a cache; it holds the ECG's keys and values too.
             inputs_embeds: [B, L, embedding] in place of `input_ids`.
-            ecg_values: float [B, 12, T], millivolts. None is the plain language model.
-            ecg_mask: bool [B, 12, T], True where measured; None means all of it.
-            ecg_embeds: [B, P, ecg_head_dim] in place of `ecg_values`, as `MeitModel.encode_ecg` gives it.
+            ecg_values: float [B, 12, T], millivolts. None is the plain language model. [B, N, 12, T] for texts that
+                each hold N ECGs, whose places are named by placeholders (`config.ecg_token_id`).
+            ecg_mask: bool, as `ecg_values`, True where measured; None means all of it.
+            ecg_embeds: [B, N P, D] in place of `ecg_values`, as `MeitModel.encode_ecg` gives it.
+            ecg_places: bool, which places of the text, in cached steps of the whole text's beginning, are placeholders;
+                None finds them in `input_ids`.
             ecg_in_cache: whether the cache holds the ECG; None means that it does unless it is empty.
             labels: long [B, L], -100 where there is no loss.
             logits_to_keep: how many last positions to score, 0 for all.
@@ -405,11 +358,15 @@ class MeitForCausalLM(MeitPreTrainedModel, GenerationMixin):
 
         Returns:
             `CausalLMOutputWithPast` with logits [B, L, vocabulary].
+
+        Raises:
+            ValueError: for shapes that do not fit, or placeholders without an ECG or of another number.
         """
         loss_kwargs = {name: kwargs.pop(name) for name in ("num_items_in_batch",) if name in kwargs}
         # The last position is text in every layout; of several, padding may put slots among them.
-        if logits_to_keep == 1:
-            kwargs["logits_to_keep"] = 1
+        only_last = logits_to_keep == 1
+        if self._head_takes_last:
+            kwargs["logits_to_keep"] = 1 if only_last else 0
         outputs, fused = self.meit.run(
             self.meit.backbone,
             input_ids=input_ids,
@@ -420,10 +377,14 @@ class MeitForCausalLM(MeitPreTrainedModel, GenerationMixin):
             ecg_values=ecg_values,
             ecg_mask=ecg_mask,
             ecg_embeds=ecg_embeds,
+            ecg_places=ecg_places,
             ecg_in_cache=ecg_in_cache,
             **kwargs,
         )
-        logits = outputs.logits if logits_to_keep == 1 else fused.text_only(outputs.logits)[:, -logits_to_keep:]
+        logits = outputs.logits
+        if fused.layout is not None and logits.shape[1] == fused.layout.is_slot.shape[1]:
+            logits = fused.text_only(logits)
+        logits = logits[:, -logits_to_keep:]
         loss = None
         if labels is not None:
             loss = self.loss_function(
@@ -438,89 +399,6 @@ class MeitForCausalLM(MeitPreTrainedModel, GenerationMixin):
             attentions=outputs.get("attentions"),
         )
         return result if return_dict is not False else result.to_tuple()
-
-    def prepare_inputs_for_generation(
-        self,
-        input_ids: torch.LongTensor,
-        next_sequence_length: int | None = None,
-        past_key_values: Any = None,
-        inputs_embeds: torch.Tensor | None = None,
-        **kwargs: Any,
-    ) -> dict[str, Any]:
-        """As any decoder's; says beside it whether the ECG stands in the cache.
-
-        "The cache is not empty" and not "this is the first step": a chunked prefill has several first steps.
-        """
-        ecg_embeds = kwargs.get("ecg_embeds")
-        if ecg_embeds is not None:
-            in_cache = past_key_values is not None and int(past_key_values.get_seq_length()) > 0
-            kwargs["ecg_in_cache"] = in_cache
-            if in_cache and kwargs.get("is_first_iteration") and next_sequence_length is not None:
-                # Going on from an earlier call's cache: `generate` took its slots for text that it holds.
-                next_sequence_length += ecg_embeds.shape[1]
-        return super().prepare_inputs_for_generation(
-            input_ids,
-            next_sequence_length=next_sequence_length,
-            past_key_values=past_key_values,
-            inputs_embeds=inputs_embeds,
-            **kwargs,
-        )
-
-    @staticmethod
-    def create_masks_for_generate(attention_mask: torch.Tensor | None = None, **kwargs: Any) -> torch.Tensor | None:
-        """The mask as it is: the decoder makes its own 4-D mask of it once the slots are in."""
-        return attention_mask
-
-    def _prepare_cache_for_generation(
-        self, generation_config: Any, model_kwargs: dict, generation_mode: Any, batch_size: int, max_cache_length: int
-    ) -> Any:
-        if model_kwargs.get("ecg_embeds") is not None:
-            if generation_mode == GenerationMode.ASSISTED_GENERATION:
-                raise ValueError("assisted and prompt-lookup decoding are not supported with an ECG; leave them out")
-            if generation_config.prefill_chunk_size is not None:
-                self._check_chunked_prefill(generation_config.prefill_chunk_size, model_kwargs)
-            max_cache_length += self.config.num_ecg_tokens
-        return super()._prepare_cache_for_generation(
-            generation_config, model_kwargs, generation_mode, batch_size, max_cache_length
-        )
-
-    @staticmethod
-    def _check_chunked_prefill(chunk_size: int, model_kwargs: dict) -> None:
-        past_key_values = model_kwargs.get("past_key_values")
-        if past_key_values is not None and int(past_key_values.get_seq_length()) > 0:
-            raise ValueError("prefill_chunk_size is not supported with an ECG on a cache in use; leave it out")
-        mask = model_kwargs.get("attention_mask")
-        padding = 0 if mask is None else int((mask.cumsum(1) == 0).sum(1).max())
-        if padding >= chunk_size:
-            # The ECG enters with the first chunk, and its place is after the padding.
-            raise ValueError(
-                f"prefill_chunk_size is {chunk_size} and a text has {padding} places of left padding; with an ECG the "
-                "first chunk must reach every text: choose a larger one, or texts of similar lengths"
-            )
-
-    @torch.no_grad()
-    def generate(
-        self,
-        inputs: torch.Tensor | None = None,
-        ecg_values: torch.Tensor | None = None,
-        ecg_mask: torch.Tensor | None = None,
-        **kwargs: Any,
-    ) -> Any:
-        """`GenerationMixin.generate` with an ECG, which is encoded once.
-
-        Args:
-            inputs: long [B, L], or `input_ids` among the further arguments.
-            ecg_values: float [B, 12, T], millivolts.
-            ecg_mask: bool [B, 12, T], True where measured.
-            **kwargs: of `GenerationMixin.generate`.
-
-        Raises:
-            ValueError: for assisted or prompt-lookup decoding with an ECG, whose caches are cut by the text's length,
-                and for a chunked prefill whose first chunk is all padding in a row, or that goes on from a cache.
-        """
-        if ecg_values is not None:
-            kwargs["ecg_embeds"] = self.meit.encode_ecg(ecg_values, ecg_mask)
-        return super().generate(inputs, **kwargs)
 
 
 MeitModel.register_for_auto_class("AutoModel")

@@ -17,7 +17,7 @@ from eval_suite.controls import shuffled_partners
 from eval_suite.generate import generate_predictions
 from eval_suite.report_model import ReportModel, _confidence
 from eval_suite.rows import SIGNAL_COLUMNS, TEXT_COLUMNS, load_split
-from modeling_meit.configuration_meit import EcgEncoderConfig
+from modeling_meit.configuration_ecg_encoder import EcgEncoderConfig
 from modeling_meit.feature_extraction_meit import MeitFeatureExtractor
 from modeling_meit.modeling_meit import MeitForCausalLM
 from modeling_meit.processing_meit import MeitProcessor
@@ -29,6 +29,7 @@ END, PAD = 1, 0
 class StandIn:
     """Model and processor in one: a report is the ECG's mean in microvolts, its token id 2 more than that."""
 
+    config = SimpleNamespace(is_encoder_decoder=False)
     generation_config = SimpleNamespace(max_new_tokens=5, max_length=None, eos_token_id=END)
 
     def __init__(self) -> None:
@@ -70,8 +71,8 @@ class StandIn:
 @pytest.fixture
 def stand_in(monkeypatch: pytest.MonkeyPatch) -> StandIn:
     made = StandIn()
-    for auto in ("AutoModelForCausalLM", "AutoProcessor"):
-        monkeypatch.setattr(getattr(report_model, auto), "from_pretrained", lambda folder, **kwargs: made)
+    monkeypatch.setattr(report_model, "load_report_model", lambda folder, dtype: made)
+    monkeypatch.setattr(report_model.AutoProcessor, "from_pretrained", lambda folder, **kwargs: made)
     return made
 
 

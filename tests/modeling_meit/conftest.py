@@ -11,11 +11,20 @@ from tests.tiny import BACKBONES, tiny_ecg, tiny_ids
 
 CORE = ("llama", "gpt2", "bloom", "gemma2", "qwen3")
 LONG = tuple(kind for kind in BACKBONES if kind not in CORE)
+# Every way the ECG reaches a decoder: fields of MeitConfig.
+WAYS = {
+    "prefix": {"num_ecg_tokens": 2},
+    "some layers": {"num_ecg_tokens": 2, "ecg_layers": [1]},
+    "input tokens": {"num_ecg_tokens": 2, "fusion": "input_tokens"},
+    "cross-attention": {"num_ecg_tokens": 2, "fusion": "cross_attention"},
+}
 EVERY = (*CORE, *(pytest.param(kind, marks=pytest.mark.slow) for kind in LONG))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """`kind` runs over the core decoders, `any_kind` over the long list too, which is slow."""
+    """`kind` runs over the core decoders, `any_kind` over the long list too, which is slow; `way` over the fusions."""
+    if "way" in metafunc.fixturenames:
+        metafunc.parametrize("way", [pytest.param(way, id=name) for name, way in WAYS.items()])
     if "kind" in metafunc.fixturenames:
         metafunc.parametrize("kind", CORE)
     if "any_kind" in metafunc.fixturenames:

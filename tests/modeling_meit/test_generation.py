@@ -24,8 +24,8 @@ def check_same(found, expected):
     torch.testing.assert_close(found[1], expected[1], atol=TOLERANCE, rtol=0)
 
 
-def test_with_cache_and_without(any_kind, left):
-    model = tiny_model(any_kind, num_ecg_tokens=2)
+def test_with_cache_and_without(any_kind, way, left):
+    model = tiny_model(any_kind, **way)
     cached = generate(model, left.inputs)
     check_same(cached, generate(model, left.inputs, use_cache=False))
     assert cached[0].shape == (3, left.input_ids.shape[1] + STEPS)
@@ -34,16 +34,16 @@ def test_with_cache_and_without(any_kind, left):
     assert (cached[1][:, 0] - other[1][:, 0]).abs().amax(1).min() > 0.05
 
 
-def test_rows_of_a_padded_batch_generate_what_they_do_alone(any_kind, left):
-    model = tiny_model(any_kind)
+def test_rows_of_a_padded_batch_generate_what_they_do_alone(any_kind, way, left):
+    model = tiny_model(any_kind, **way)
     tokens, logits, _ = generate(model, left.inputs)
     for row in range(3):
         alone = generate(model, left.alone(row))
         check_same((tokens[row, -STEPS:], logits[row]), (alone[0][0, -STEPS:], alone[1][0]))
 
 
-def test_beams(kind, left):
-    model = tiny_model(kind)
+def test_beams(kind, way, left):
+    model = tiny_model(kind, **way)
     how = {"num_beams": 3, "num_return_sequences": 2}
     cached = model.generate(**left.inputs, **how, max_new_tokens=STEPS, min_new_tokens=STEPS)
     assert cached.shape == (6, left.input_ids.shape[1] + STEPS)
@@ -82,22 +82,22 @@ def test_sampling_with_a_seed(left):
 @pytest.mark.parametrize(
     "how", [{}, {"num_beams": 3}, {"do_sample": True, "num_return_sequences": 2}, {"use_cache": False}]
 )
-def test_ecg_is_encoded_once(how, left):
-    model, batches = tiny_model(), []
+def test_ecg_is_encoded_once(how, way, left):
+    model, batches = tiny_model(**way), []
     model.meit.ecg_encoder.register_forward_hook(lambda module, args, output: batches.append(len(args[0])))
     generate(model, left.inputs, **how)
     assert batches == [3]
 
 
-def test_static_cache(kind, left):
-    model = tiny_model(kind, num_ecg_tokens=3)
+def test_static_cache(kind, way, left):
+    model = tiny_model(kind, **way)
     check_same(generate(model, left.inputs, cache_implementation="static"), generate(model, left.inputs))
     check_same(generate(model, left.text, cache_implementation="static"), generate(model, left.text))
 
 
 @pytest.mark.parametrize("chunk", [5, 8, 20])
-def test_prefill_in_chunks(chunk, kind, left):
-    model = tiny_model(kind, num_ecg_tokens=2)
+def test_prefill_in_chunks(chunk, kind, way, left):
+    model = tiny_model(kind, **way)
     check_same(generate(model, left.inputs, prefill_chunk_size=chunk), generate(model, left.inputs))
 
 
@@ -129,16 +129,16 @@ def test_encoded_ecg_and_embedded_text_may_be_given(left):
 
 
 @pytest.mark.parametrize("only_new", [False, True], ids=["whole text", "new tokens"])
-def test_going_on_from_a_cache(only_new, kind, left):
+def test_going_on_from_a_cache(only_new, kind, way, left):
     """`generate` takes every place in a cache for text; the slots are none."""
-    model = tiny_model(kind, num_ecg_tokens=2)
+    model = tiny_model(kind, **way)
     first, _, output = generate(model, left.inputs)
     more = tiny_ids(3, 4, seed=8)
     ids = torch.cat([first, more], 1)
     mask = torch.cat([left.attention_mask, left.attention_mask.new_ones(3, STEPS + 4)], 1)
     whole = {"input_ids": ids, "attention_mask": mask, "ecg_values": left.ecg_values}
     expected = generate(model, whole)
-    assert output.past_key_values.get_seq_length() == first.shape[1] - 1 + 2
+    assert output.past_key_values.get_seq_length() == first.shape[1] - 1 + 2 * model.meit.fusion.in_sequence
     # The last token of the first answer was never run, so it is new too.
     given = {**whole, "input_ids": ids[:, -5:]} if only_new else whole
     tokens, logits, _ = generate(model, {**given, "past_key_values": output.past_key_values})
@@ -153,8 +153,8 @@ def test_chunks_from_a_cache_in_use_are_refused(left):
 
 
 @torch.no_grad()
-def test_steps_by_hand(kind, left):
-    model = tiny_model(kind)
+def test_steps_by_hand(kind, way, left):
+    model = tiny_model(kind, **way)
     whole = {**left.inputs, "position_ids": left.position_ids}
     expected = model(**whole).logits
     embeds = model.meit.encode_ecg(left.ecg_values)
@@ -163,8 +163,9 @@ def test_steps_by_hand(kind, left):
     output = model(**first, ecg_embeds=embeds, use_cache=True)
     rest = {"input_ids": left.input_ids[:, 6:], "attention_mask": mask, "position_ids": places[:, 6:]}
     rest["past_key_values"] = output.past_key_values
-    with pytest.raises(ValueError, match="if the cache holds an ECG, give it with every call"):
-        model(**rest)
+    if model.meit.fusion.in_sequence:
+        with pytest.raises(ValueError, match="if the cache holds an ECG, give it with every call"):
+            model(**rest)
     found = torch.cat([output.logits, model(**rest, ecg_embeds=embeds).logits], 1)
     text = mask.bool()
     torch.testing.assert_close(found[text], expected[text], atol=TOLERANCE, rtol=0)
@@ -181,9 +182,9 @@ def test_ecg_on_a_cache_that_holds_none_is_refused(left):
     model(**step)
 
 
-def test_two_threads_do_not_see_each_others_ecg(left):
+def test_two_threads_do_not_see_each_others_ecg(way, left):
     """Both stop in the middle of each pass until the other is there too."""
-    model, meeting = tiny_model(), threading.Barrier(2, timeout=120)
+    model, meeting = tiny_model(**way), threading.Barrier(2, timeout=120)
     alone = [generate(model, left.alone(row)) for row in range(2)]
     together = [None, None]
 
@@ -205,22 +206,44 @@ def test_two_threads_do_not_see_each_others_ecg(left):
         check_same(found, expected)
 
 
-@pytest.mark.parametrize("ecg", ["ecg_values", "ecg_embeds"])
-@pytest.mark.parametrize("way", ["assistant", "lookup", "lookup in a config"])
-def test_assisted_decoding_is_refused_with_an_ecg(way, ecg, left):
-    """It cuts the cache by the length of the text, which the slots are not part of."""
-    how = {
-        "assistant": {"assistant_model": tiny_backbone(seed=5)},
-        "lookup": {"prompt_lookup_num_tokens": 2},
-        "lookup in a config": {"generation_config": GenerationConfig(prompt_lookup_num_tokens=2)},
-    }[way]
-    model, given = tiny_model(), left.alone(0)
-    if ecg == "ecg_embeds":
-        given["ecg_embeds"] = model.meit.encode_ecg(given.pop("ecg_values")).detach()
-    with pytest.raises(ValueError, match="assisted and prompt-lookup decoding are not supported with an ECG"):
-        model.generate(**given, **how, max_new_tokens=STEPS)
-    text = {"input_ids": given["input_ids"]}
-    assert model.generate(**text, **how, max_new_tokens=STEPS).shape[0] == 1
+ASSISTANTS = {
+    "lookup": lambda: {"prompt_lookup_num_tokens": 2},
+    "lookup in a config": lambda: {"generation_config": GenerationConfig(prompt_lookup_num_tokens=3)},
+    "language model": lambda: {"assistant_model": tiny_backbone(seed=5)},
+    "the model itself": lambda: {"assistant_model": tiny_model(num_ecg_tokens=2)},
+    "other model with an ECG": lambda: {"assistant_model": tiny_model(seed=5, num_ecg_tokens=3)},
+}
+
+
+@pytest.mark.parametrize("assistant", ASSISTANTS)
+def test_assisted_decoding_writes_what_greedy_search_writes(assistant, any_kind, way, left):
+    model, given = tiny_model(any_kind, **way), left.alone(0)
+    # A text that repeats itself, for the lookup to find something.
+    given["input_ids"] = torch.cat([given["input_ids"]] * 3, 1)
+    expected, logits, _ = generate(model, given, max_new_tokens=12)
+    # MPT does not use its cache unless told to.
+    tokens, found, output = generate(model, given, max_new_tokens=12, use_cache=True, **ASSISTANTS[assistant]())
+    check_same((tokens, found), (expected, logits))
+    slots = 2 * model.meit.fusion.in_sequence
+    assert output.past_key_values.get_seq_length() == tokens.shape[1] - 1 + slots
+
+
+def test_an_assistant_reads_the_ecg_through_its_own_encoder(left):
+    """Drafts of the model itself are all accepted; without their ECG they would not be."""
+    model, assistant = tiny_model(num_ecg_tokens=2), tiny_model(num_ecg_tokens=2)
+    given, passes = left.alone(1), []
+    model.meit.backbone.register_forward_hook(lambda *_: passes.append(1))
+    how = {"assistant_model": assistant, "max_new_tokens": 12}
+    assistant.generation_config.num_assistant_tokens = 4
+    assistant.generation_config.num_assistant_tokens_schedule = "constant"
+    assistant.generation_config.assistant_confidence_threshold = 0
+    generate(model, given, **how)
+    assert len(passes) <= 4
+
+
+def test_early_exit_is_refused(left):
+    with pytest.raises(ValueError, match="assistant_early_exit is not supported with an ECG"):
+        generate(tiny_model(), left.alone(0), assistant_early_exit=1)
 
 
 def test_number_of_ecgs_must_be_that_of_texts(left):

@@ -32,16 +32,18 @@ def checkpointed(model, reentrant):
 
 
 @pytest.mark.parametrize("reentrant", [False, True], ids=["not reentrant", "reentrant"])
-def test_gradients_are_those_without_checkpointing(any_kind, reentrant, right):
-    expected, runs = gradients(tiny_model(any_kind, num_ecg_tokens=2), right)
+def test_gradients_are_those_without_checkpointing(any_kind, reentrant, way, right):
+    expected, runs = gradients(tiny_model(any_kind, **way), right)
     assert runs == 1
-    found, runs = gradients(checkpointed(tiny_model(any_kind, num_ecg_tokens=2), reentrant), right)
+    found, runs = gradients(checkpointed(tiny_model(any_kind, **way), reentrant), right)
     assert runs == 2, "the layers were not replayed: checkpointing was off"
     assert found.keys() == expected.keys()
     for name, gradient in expected.items():
         torch.testing.assert_close(found[name], gradient, atol=1e-5, rtol=1e-4, msg=lambda m, name=name: f"{name}: {m}")
-    for part in ("ecg_encoder.stem.0", "projector.hidden", "projector.out", *KEYS_AND_VALUES.get(any_kind, ())):
-        matching = [name for name in found if f"{part}.weight" in name]
+    own = ("attention_gate", "key", "feed_forward.3") if way.get("fusion") == "cross_attention" else ()
+    parts = ("ecg_encoder.stem.0", "projector.hidden", "projector.out", *own, *KEYS_AND_VALUES.get(any_kind, ()))
+    for part in parts:
+        matching = [name for name in found if f"{part}.weight" in name or name.endswith(part)]
         assert matching, part
         assert all(found[name].abs().max() > 1e-6 for name in matching), part
 

@@ -1,99 +1,15 @@
-"""Prefix fusion is eq. 3-5 of the paper, in every decoder, with any mask, and leaves the plain decoder as it was."""
-
-import math
+"""Prefix fusion in every decoder: positions, masks and padding, heads and losses, and the plain decoder as it was."""
 
 import pytest
 import torch
 from torch.nn import functional as F
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from modeling_meit import prefix_fusion
+from modeling_meit import slot_layout
+from modeling_meit.fusion_state import current_ecg
 from tests.tiny import TOKENS, tiny_backbone, tiny_ecg, tiny_ids, tiny_model
 
 TOLERANCE = 1e-5
-
-
-def attend(q, k, v, slots):
-    """Eq. 5: [heads, L, d] over [heads, P + L, d]; the ECG is always visible, the text causally."""
-    scores = q @ k.transpose(1, 2) / math.sqrt(q.shape[-1])
-    place, text = torch.arange(k.shape[1]) - slots, torch.arange(q.shape[1])
-    scores = scores.masked_fill(place[None, :] > text[:, None], -torch.inf)
-    return (scores.softmax(-1) @ v).transpose(0, 1).flatten(1)
-
-
-def heads(x, count):
-    return x.unflatten(1, (count, -1)).transpose(0, 1)
-
-
-def rotate(x, places, theta):
-    d = x.shape[-1]
-    angle = places[:, None] * theta ** (-torch.arange(0, d, 2) / d)
-    cos, sin = angle.cos().repeat(1, 2), angle.sin().repeat(1, 2)
-    first, second = x.chunk(2, -1)
-    return x * cos + torch.cat([-second, first], -1) * sin
-
-
-def rms_norm(x, norm, eps):
-    return norm.weight * x * (x.square().mean(-1, keepdim=True) + eps).rsqrt()
-
-
-def llama_reference(backbone, ids, ecg):
-    """Logits [L, vocabulary] of one text [L] with `ecg`, [P, hidden], in front of each layer's keys and values."""
-    config, slots = backbone.config, len(ecg)
-    theta, eps = config.rope_parameters["rope_theta"], config.rms_norm_eps
-    count, groups = config.num_attention_heads, config.num_key_value_heads
-    places = torch.arange(slots + len(ids)).float()
-    x = backbone.model.embed_tokens.weight[ids]
-    for layer in backbone.model.layers:
-        h, attention = rms_norm(x, layer.input_layernorm, eps), layer.self_attn
-        k = torch.cat([F.linear(ecg, attention.k_proj.weight), F.linear(h, attention.k_proj.weight)])
-        v = torch.cat([F.linear(ecg, attention.v_proj.weight), F.linear(h, attention.v_proj.weight)])
-        q = rotate(heads(F.linear(h, attention.q_proj.weight), count), places[slots:], theta)
-        k = rotate(heads(k, groups), places, theta).repeat_interleave(count // groups, 0)
-        v = heads(v, groups).repeat_interleave(count // groups, 0)
-        x = x + F.linear(attend(q, k, v, slots), attention.o_proj.weight)
-        h, mlp = rms_norm(x, layer.post_attention_layernorm, eps), layer.mlp
-        gate = F.silu(F.linear(h, mlp.gate_proj.weight)) * F.linear(h, mlp.up_proj.weight)
-        x = x + F.linear(gate, mlp.down_proj.weight)
-    return F.linear(rms_norm(x, backbone.model.norm, eps), backbone.lm_head.weight)
-
-
-def gpt2_reference(backbone, ids, ecg):
-    """As `llama_reference`; the ECG takes the first places, whose position embeddings it does not use."""
-    config, slots, body = backbone.config, len(ecg), backbone.transformer
-    x = body.wte.weight[ids] + body.wpe.weight[slots : slots + len(ids)]
-    for block in body.h:
-        h = F.layer_norm(x, x.shape[-1:], block.ln_1.weight, block.ln_1.bias, config.layer_norm_epsilon)
-        _, k_ecg, v_ecg = (ecg @ block.attn.c_attn.weight + block.attn.c_attn.bias).chunk(3, -1)
-        q, k, v = (h @ block.attn.c_attn.weight + block.attn.c_attn.bias).chunk(3, -1)
-        k, v = torch.cat([k_ecg, k]), torch.cat([v_ecg, v])
-        out = attend(heads(q, config.n_head), heads(k, config.n_head), heads(v, config.n_head), slots)
-        x = x + out @ block.attn.c_proj.weight + block.attn.c_proj.bias
-        h = F.layer_norm(x, x.shape[-1:], block.ln_2.weight, block.ln_2.bias, config.layer_norm_epsilon)
-        h = F.gelu(h @ block.mlp.c_fc.weight + block.mlp.c_fc.bias, approximate="tanh")
-        x = x + h @ block.mlp.c_proj.weight + block.mlp.c_proj.bias
-    x = F.layer_norm(x, x.shape[-1:], body.ln_f.weight, body.ln_f.bias, config.layer_norm_epsilon)
-    return F.linear(x, backbone.lm_head.weight)
-
-
-@pytest.mark.parametrize("attention", ["eager", "sdpa"])
-@pytest.mark.parametrize("slots", [1, 3])
-@pytest.mark.parametrize(
-    ("decoder", "reference"),
-    [("llama-equal-heads", llama_reference), ("llama", llama_reference), ("gpt2", gpt2_reference)],
-)
-@torch.no_grad()
-def test_logits_are_those_of_equations_3_to_5(decoder, reference, slots, attention):
-    backbone = tiny_backbone(decoder, attn_implementation=attention)
-    model = tiny_model(backbone=backbone, num_ecg_tokens=slots)
-    assert backbone.config._attn_implementation == attention
-    ids, ecg = tiny_ids(2, 8), tiny_ecg(2)
-    logits = model(input_ids=ids, ecg_values=ecg).logits
-    for row in range(2):
-        h_e = model.meit.encode_ecg(ecg[row : row + 1])[0]
-        assert h_e.shape == (slots, 8)
-        expected = reference(backbone, ids[row], h_e.repeat(1, 4))
-        torch.testing.assert_close(logits[row], expected, atol=TOLERANCE, rtol=0)
 
 
 @torch.no_grad()
@@ -211,13 +127,6 @@ def test_loss_is_that_of_the_text(right):
     torch.testing.assert_close(summed * 6, expected * (labels[:, 1:] != -100).sum())
 
 
-@torch.no_grad()
-def test_prefill_compiles_without_a_graph_break(left):
-    model = tiny_model()
-    compiled = torch.compile(model, backend="aot_eager", fullgraph=True)
-    torch.testing.assert_close(compiled(**left.inputs).logits, model(**left.inputs).logits, atol=TOLERANCE, rtol=0)
-
-
 @pytest.mark.parametrize(
     ("model_type", "fields"),
     [
@@ -255,7 +164,7 @@ def test_number_of_ecgs_must_be_that_of_texts():
 @torch.no_grad()
 def test_window_shorter_than_the_text_is_said(monkeypatch):
     said = []
-    monkeypatch.setattr(prefix_fusion.logger, "warning_once", said.append)
+    monkeypatch.setattr(slot_layout.logger, "warning_once", said.append)
     model = tiny_model(backbone=tiny_backbone("mistral", sliding_window=6))
     model(input_ids=tiny_ids(1, 5), ecg_values=tiny_ecg(1))
     model(input_ids=tiny_ids(1, 6))
@@ -274,4 +183,4 @@ def test_ecg_is_put_back_when_a_pass_fails():
     with pytest.raises(ZeroDivisionError):
         model(input_ids=tiny_ids(1, 4), ecg_values=tiny_ecg(1))
     handle.remove()
-    assert prefix_fusion._active.prefix is None
+    assert current_ecg() is None

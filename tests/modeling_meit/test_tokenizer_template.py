@@ -4,7 +4,13 @@ import pytest
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from modeling_meit.chat_template import PAPER_CHAT_TEMPLATE, ensure_chat_template, ensure_padding, report_of
+from modeling_meit.chat_template import (
+    PAPER_CHAT_TEMPLATE,
+    ensure_chat_template,
+    ensure_padding,
+    paper_conversation,
+    report_of,
+)
 
 ASSETS = __file__.rsplit("/", 2)[0] + "/assets"
 SPECIAL = ["<s>", "</s>", "<pad>"]
@@ -163,6 +169,12 @@ def test_an_unfinished_answer_is_continued(tiny):
     talk = [*PROMPT, {"role": "assistant", "content": "Sinus"}]
     rendered = tiny.apply_chat_template(talk, tokenize=False, continue_final_message=True)
     assert rendered == "<|user|>: What is it? <|assistant|>: Sinus"
+
+
+def test_a_conversation_without_a_tokenizer_is_written_alike(tiny):
+    turns = [{"role": "user", "content": " What is it? "}, {"role": "assistant", "content": "Sinus rhythm."}]
+    written = paper_conversation(" What is it? ", "Sinus rhythm.") + "</s>"
+    assert written == tiny.apply_chat_template(turns, tokenize=False)
 
 
 def test_an_unknown_role_is_named(tiny):

@@ -12,8 +12,8 @@ import train_encoder
 from dataset_scripts.record import EcgInputError
 from meit_training.ecg_batches import EpochOfAugmentation
 from meit_training.encoder_weights import load_encoder, save_encoder
-from modeling_meit.configuration_meit import EcgEncoderConfig
-from modeling_meit.modeling_meit import build_ecg_encoder
+from modeling_meit.configuration_ecg_encoder import EcgEncoderConfig
+from modeling_meit.ecg_encoders import build_ecg_encoder
 
 SHAPE = {"preset": "small", "duration": 2, "stem_width": 8, "depths": [1, 1, 1, 1], "widths": [8, 8, 8, 8]}
 RECIPE = {
@@ -80,12 +80,6 @@ def test_a_folder_that_is_being_rewritten_is_not_taken_for_whole(tmp_path, monke
         save_encoder(encoder, config, tmp_path, {})
     with pytest.raises(EcgInputError, match="holds no encoder"):
         load_encoder(encoder, config, tmp_path)
-
-
-def test_auroc_by_hand():
-    # Pairs (positive, negative): .9 beats .2 and .6; .6 beats .2 and ties .6: 3.5 of 4.
-    assert train_encoder.auroc(np.array([1, 0, 1, 0]), np.array([0.9, 0.2, 0.6, 0.6])) == pytest.approx(3.5 / 4)
-    assert train_encoder.auroc(np.array([1, 0, 0]), np.array([-3.0, -2.0, -1.0])) == 0
 
 
 def test_macro_auroc_leaves_out_what_is_everywhere_or_nowhere():

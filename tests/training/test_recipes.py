@@ -7,23 +7,25 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from transformers import TrainingArguments
+from transformers import Seq2SeqTrainingArguments, TrainingArguments
 from trl import SFTConfig
 
 import train_encoder
 import train_sft
 from dataset_scripts.record import EcgInputError
 from meit_training import hardware
-from meit_training.arguments import DataArguments, EcgArguments, TextArguments
+from meit_training.arguments import DataArguments, EcgArguments, TextArguments, check_model
 from meit_training.augmentation import EcgAugmentation
 from meit_training.lora import lora_config
 from meit_training.recipe import load_recipe, overrides, parse
+from meit_training.seq2seq import LengthArguments
 from meit_training.settings import construct
-from modeling_meit.configuration_meit import EcgEncoderConfig
+from modeling_meit.configuration_ecg_encoder import EcgEncoderConfig
 
 ROOT = Path(__file__).parents[2]
 RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))
 SFT = (DataArguments, EcgArguments, TextArguments, SFTConfig)
+SEQ2SEQ = (DataArguments, EcgArguments, TextArguments, LengthArguments, Seq2SeqTrainingArguments)
 
 
 def write(folder: Path, name: str, **values) -> Path:
@@ -157,13 +159,15 @@ def test_the_script_exits_with_2_and_one_line(tmp_path):
 @pytest.mark.parametrize("path", RECIPES, ids=[path.stem for path in RECIPES])
 def test_every_recipe_of_the_repository_parses(path):
     first = path.read_text(encoding="utf-8").splitlines()[0]
-    script = "train_encoder" if "train_encoder.py" in first else "train_sft"
+    script = next(name for name in ("train_encoder", "train_seq2seq", "train_sft") if f"{name}.py" in first)
     assert first.startswith(f"# python {script}.py recipes/{path.name}")
     if script == "train_encoder":
-        kinds = (DataArguments, EcgArguments, train_encoder.StatementArguments, TrainingArguments)
+        kinds = (DataArguments, EcgArguments, train_encoder.LabelArguments, TrainingArguments)
         data, ecg, _, _ = parse([str(path)], *kinds)
     else:
-        data, ecg, text, _ = parse([str(path)], *SFT)
+        kinds = SEQ2SEQ if script == "train_seq2seq" else SFT
+        data, ecg, text, *_ = parse([str(path)], *kinds)
+        check_model(text, "seq2seq" if script == "train_seq2seq" else "causal")
         lora_config(text.lora)
         assert (text.backbone is None) != (text.decoder is None)
     construct(EcgEncoderConfig, "ecg_config", ecg.ecg_config)
