@@ -29,12 +29,14 @@ EXTRAS = {
     ],
     "demo": ["gradio>=6,<7"],
     "formats": ["ecgdatakit>=2,<3", "pydicom>=3,<4", "pyedflib>=0.1.38"],
+    "quantization": ["bitsandbytes>=0.48,<1"],
     "deepspeed": ["deepspeed>=0.16"],
 }
 EXTRAS["dev"] = sorted(
     {
         *EXTRAS["train"],
         *EXTRAS["eval"],
+        *EXTRAS["quantization"],
         "pytest>=8",
         "pytest-xdist>=3.6",
         "ruff>=0.8",
@@ -63,7 +65,15 @@ setup(
             "checkpoints*",
         ]
     ),
-    py_modules=["meit_cli", "meit_report", "train_sft", "train_seq2seq", "train_encoder"],
+    py_modules=[
+        "meit_cli",
+        "meit_models",
+        "meit_report",
+        "pretrain_encoder",
+        "train_encoder",
+        "train_seq2seq",
+        "train_sft",
+    ],
     package_data={"checkpoints": ["*/*"], "dataset_scripts": ["**/*.txt", "**/*.jinja"], "modeling_meit": ["*.jinja"]},
     install_requires=CORE,
     extras_require=EXTRAS,

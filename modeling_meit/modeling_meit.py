@@ -179,7 +179,7 @@ class MeitModel(MeitPreTrainedModel):
             )
             whole = fused.decoder.get("attention_mask")
             whole = fused.decoder["inputs_embeds"] if whole is None else whole
-            if slots:
+            if self.fusion.in_sequence:
                 warn_of_short_window(self.config.text_config, whole.shape[1])
         own_masks = getattr(self.backbone, "create_masks_for_generate", None)
         if own_masks is not None and getattr(past_key_values, "is_compileable", False):

@@ -64,9 +64,8 @@ class StateSpace(nn.Module):
             mixed = mixed.masked_fill(outside, 0)
         rank, b, c = self.selection(mixed).split([self.rank, self.state_size, self.state_size], -1)
         dt = F.softplus(self.step(rank).float())
-        return selective_scan(mixed, dt, -self.decay_log.float().exp(), b, c).to(x.dtype) + mixed * self.skip.to(
-            x.dtype
-        )
+        scanned = selective_scan(mixed, dt, -self.decay_log.float().exp(), b, c)
+        return scanned.to(x.dtype) + mixed * self.skip.to(x.dtype)
 
 
 class MambaBlock(nn.Module):

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from .prefix_fusion import _write_slots
+from .prefix_fusion import write_slots
 
 # Settings of encoders whose layers see only a part of the text: LED, LongT5, BigBird-Pegasus.
 _WINDOWS = ("attention_window", "local_radius", "block_size")
@@ -42,4 +42,4 @@ def self_attentions(encoder: nn.Module, config: Any) -> list[nn.Module]:
 def attach(encoder: nn.Module, config: Any) -> None:
     """Register the hooks of `prefix_fusion` on every self-attention module of `encoder`."""
     for module in self_attentions(encoder, config):
-        module.register_forward_pre_hook(_write_slots, with_kwargs=True)
+        module.register_forward_pre_hook(write_slots, with_kwargs=True)

@@ -66,7 +66,8 @@ def with_hidden_states(
     return (hidden, *args[1:]), kwargs
 
 
-def _write_slots(module: nn.Module, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]] | None:
+def write_slots(module: nn.Module, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]] | None:
+    """Pre-hook of an attention module: the ECG's states stand in the slots of what it reads."""
     ecg = current_ecg()
     if ecg is None or ecg.states is None:
         return None
@@ -130,7 +131,7 @@ class PrefixFusion(Fusion):
         self.partial = len(chosen) < len(modules)
         hide = partial(_hide_slots, backbone.config)
         for layer, (_, module) in enumerate(modules):
-            module.register_forward_pre_hook(_write_slots if layer in chosen else hide, with_kwargs=True)
+            module.register_forward_pre_hook(write_slots if layer in chosen else hide, with_kwargs=True)
         # After the modules: a decoder without attention has no heads.
         self.hidden_size = config.text_config.hidden_size
         self.heads = config.text_config.num_attention_heads
