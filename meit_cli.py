@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -34,8 +35,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         command, debug = arguments.command, arguments.debug
         run: Callable[[argparse.Namespace], None] = arguments.run
         run(arguments)
+        sys.stdout.flush()
     except KeyboardInterrupt:
         return _failed("stopped", 130)
+    except BrokenPipeError:
+        # Who reads has seen enough (`meit models | head`); what is still in the buffer must not fail at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except _UsageError as error:
         return _failed(str(error), 2)
     except Exception as error:

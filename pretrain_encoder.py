@@ -22,12 +22,13 @@ from transformers import Trainer, TrainingArguments, set_seed
 from dataset_scripts.record import EcgInputError
 from meit_training.arguments import DataArguments, EcgArguments, training_rows
 from meit_training.cpu_clock import CpuClock
-from meit_training.ecg_batches import EcgSource, EpochOfAugmentation
-from meit_training.encoder_run import make_encoder, make_source, run_notes
+from meit_training.ecg_batches import EcgSource, EpochOfAugmentation, make_source
+from meit_training.encoder_run import make_encoder, run_notes
 from meit_training.encoder_weights import save_encoder
 from meit_training.masked_ecg import MaskArguments, MaskedEcgModel
 from meit_training.recipe import parse
 from meit_training.resume import checkpoint_to_resume
+from meit_training.script import run_script
 from modeling_meit.ecg_encoder_vit import VitEncoder
 
 
@@ -94,8 +95,4 @@ def main(argv: Sequence[str] | None = None) -> Path:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except EcgInputError as error:
-        print(f"pretrain_encoder: error: {error}", file=sys.stderr)
-        sys.exit(2)
+    run_script("pretrain_encoder", main)

@@ -27,12 +27,13 @@ from eval_suite.rows import load_split
 from meit_training.arguments import DataArguments, EcgArguments, training_rows
 from meit_training.auroc import auroc_by_label, macro_auroc_interval
 from meit_training.cpu_clock import CpuClock
-from meit_training.ecg_batches import EcgSource, EpochOfAugmentation
+from meit_training.ecg_batches import EcgSource, EpochOfAugmentation, make_source
 from meit_training.encoder_labels import LabelArguments, label_matrix, label_names, statements_of
-from meit_training.encoder_run import make_encoder, make_source, run_notes
+from meit_training.encoder_run import make_encoder, run_notes
 from meit_training.encoder_weights import save_encoder
 from meit_training.recipe import parse
 from meit_training.resume import checkpoint_to_resume
+from meit_training.script import run_script
 from modeling_meit.ecg_embedding import pool_over_time
 
 SCORED = ("patient_id", "signal", "sampling_rate", "scp_codes")
@@ -140,8 +141,4 @@ def main(argv: Sequence[str] | None = None) -> Path:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except EcgInputError as error:
-        print(f"train_encoder: error: {error}", file=sys.stderr)
-        sys.exit(2)
+    run_script("train_encoder", main)

@@ -18,20 +18,17 @@ import numpy as np
 from peft import get_peft_model
 from transformers import Seq2SeqTrainingArguments, set_seed
 
-from dataset_scripts.record import EcgInputError
 from meit_training.arguments import DataArguments, EcgArguments, TextArguments, check_model, training_rows
-from meit_training.augmentation import EcgAugmentation
 from meit_training.conversations import conversations
-from meit_training.ecg_batches import EcgSource, EpochOfAugmentation, fit_to_batch_norm
-from meit_training.lora import lora_config, save_merged
+from meit_training.ecg_batches import EpochOfAugmentation, fit_to_batch_norm, make_source
+from meit_training.lora import lora_config
 from meit_training.new_model import make_seq2seq
 from meit_training.recipe import parse
 from meit_training.resume import checkpoint_to_resume
 from meit_training.samples import SampleReports
+from meit_training.script import run_script, save_model_folder
 from meit_training.seq2seq import EcgSeq2SeqCollator, LengthArguments, tokenised
-from meit_training.settings import construct
 from meit_training.trainer import EcgSeq2SeqTrainer
-from modeling_meit.feature_extraction_meit import MeitFeatureExtractor
 from modeling_meit.processing_meit import MeitProcessor
 
 
@@ -55,11 +52,8 @@ def make_trainer(
     texts = rows.select(learnt).select_columns(["prompt", "completion"])
     model, tokenizer = make_seq2seq(text, ecg, training, [*texts["prompt"], *texts["completion"]])
 
-    config = model.config.ecg_config
-    extractor = MeitFeatureExtractor(config.sampling_rate, config.duration, config.leads)
-    processor = MeitProcessor(extractor, tokenizer, plain_prompt=True)
-    augmentation = None if data.augmentation is None else construct(EcgAugmentation, "augmentation", data.augmentation)
-    source = EcgSource(rows, extractor, augmentation, training.seed)
+    source = make_source(rows, model.config.ecg_config, data, training.seed)
+    processor = MeitProcessor(source.feature_extractor, tokenizer, plain_prompt=True)
     examples = tokenised(dialogues, tokenizer, lengths)
     train, watched = examples.select(learnt), np.flatnonzero(held_out)
     train = fit_to_batch_norm(train, training.per_device_train_batch_size, model.config.num_ecg_tokens)
@@ -97,21 +91,8 @@ def main(argv: Sequence[str] | None = None) -> Path:
     checkpoint = checkpoint_to_resume(training.resume_from_checkpoint, training.output_dir)
     trainer, processor = make_trainer(data, ecg, text, lengths, training)
     trainer.train(resume_from_checkpoint=checkpoint)
-
-    out = Path(training.output_dir)
-    if text.lora is None:
-        trainer.save_model(str(out))
-    if trainer.is_world_process_zero():
-        if text.lora is not None:
-            save_merged(trainer.model, out)
-        processor.save_pretrained(out)
-        print(f"model saved in {out}")
-    return out
+    return save_model_folder(trainer, processor, text.lora is not None)
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except EcgInputError as error:
-        print(f"train_seq2seq: error: {error}", file=sys.stderr)
-        sys.exit(2)
+    run_script("train_seq2seq", main)

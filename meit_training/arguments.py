@@ -10,6 +10,8 @@ import datasets
 
 from dataset_scripts.record import EcgInputError
 
+# What a recipe may say of how the ECG reaches the language model, of `MeitConfig`.
+FUSION_FIELDS = ("fusion", "num_ecg_tokens", "ecg_layers", "ecg_norm", "ecg_token_id")
 COLUMNS = ("ecg_id", "patient_id", "signal", "sampling_rate", "prompt", "completion")
 
 

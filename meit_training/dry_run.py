@@ -22,7 +22,7 @@ from modeling_meit.configuration_ecg_encoder import EcgEncoderConfig
 from modeling_meit.configuration_meit import MeitConfig
 from modeling_meit.modeling_meit import MeitForCausalLM
 
-from .arguments import DataArguments, EcgArguments, TextArguments
+from .arguments import FUSION_FIELDS, DataArguments, EcgArguments, TextArguments
 from .lora import lora_config
 from .paper_backbones import PAPER_BACKBONES
 from .recipe import load_recipe, merge, overrides, parse
@@ -134,7 +134,7 @@ def recipe_row(path: str, settings: Sequence[str] = ()) -> DryRun:
     if recipe.get("model", "causal") != "causal":
         raise EcgInputError(f"recipe {path} is for an encoder-decoder; the dry run is for decoders")
     _, ecg, text, _ = parse([path, *settings], DataArguments, EcgArguments, TextArguments, SFTConfig)
-    check_names("fusion", text.fusion, {"num_ecg_tokens", "fusion", "ecg_layers", "ecg_norm", "ecg_token_id"})
+    check_names("fusion", text.fusion, FUSION_FIELDS)
     encoder = construct(EcgEncoderConfig, "ecg_config", ecg.ecg_config)
     decoder = _backbone_config(text.backbone) if text.backbone else _decoder_config(text)
     try:

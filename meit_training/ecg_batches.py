@@ -15,8 +15,12 @@ from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
 from dataset_scripts.record import EcgInputError
 from dataset_scripts.shards import signal_batch
+from modeling_meit.configuration_ecg_encoder import EcgEncoderConfig
+from modeling_meit.feature_extraction_meit import MeitFeatureExtractor
 
+from .arguments import DataArguments
 from .augmentation import EcgAugmentation
+from .settings import construct
 
 
 class EcgSource:
@@ -85,6 +89,13 @@ def fit_to_batch_norm(rows: Dataset, batch_size: int, num_ecg_tokens: int) -> Da
         print("one training record is left out: alone in the last batch, its one ECG token could not be normalised")
         return rows.select(range(len(rows) - 1))
     return rows
+
+
+def make_source(rows: Dataset, config: EcgEncoderConfig, data: DataArguments, seed: int) -> EcgSource:
+    """Signals of `rows` as the encoder `config` describes reads them, augmented as the recipe says."""
+    extractor = MeitFeatureExtractor(config.sampling_rate, config.duration, config.leads)
+    augmentation = None if data.augmentation is None else construct(EcgAugmentation, "augmentation", data.augmentation)
+    return EcgSource(rows, extractor, augmentation, seed)
 
 
 class EpochOfAugmentation(TrainerCallback):

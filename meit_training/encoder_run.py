@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from datasets import Dataset
 from torch import nn
 from transformers import Trainer
 
 from dataset_scripts.record import EcgInputError
 from modeling_meit.configuration_ecg_encoder import EcgEncoderConfig
 from modeling_meit.ecg_encoders import build_ecg_encoder
-from modeling_meit.feature_extraction_meit import MeitFeatureExtractor
 
-from .arguments import DataArguments, EcgArguments
-from .augmentation import EcgAugmentation
+from .arguments import EcgArguments
 from .cpu_clock import CpuClock
-from .ecg_batches import EcgSource
 from .encoder_weights import load_encoder
 from .settings import construct
 
@@ -38,13 +34,6 @@ def make_encoder(ecg: EcgArguments) -> tuple[nn.Module, EcgEncoderConfig]:
     if ecg.encoder_weights is not None:
         load_encoder(encoder, config, ecg.encoder_weights)
     return encoder, config
-
-
-def make_source(rows: Dataset, config: EcgEncoderConfig, data: DataArguments, seed: int) -> EcgSource:
-    """Signals of `rows` as the encoder reads them, augmented as the recipe says."""
-    extractor = MeitFeatureExtractor(config.sampling_rate, config.duration, config.leads)
-    augmentation = None if data.augmentation is None else construct(EcgAugmentation, "augmentation", data.augmentation)
-    return EcgSource(rows, extractor, augmentation, seed)
 
 
 def run_notes(trainer: Trainer, encoder: nn.Module, clock: CpuClock) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from modeling_meit.configuration_ecg_encoder import EcgEncoderConfig
 from modeling_meit.modeling_meit import MeitForCausalLM
 from modeling_meit.modeling_meit_seq2seq import MeitForConditionalGeneration
 
-from .arguments import EcgArguments, TextArguments
+from .arguments import FUSION_FIELDS, EcgArguments, TextArguments
 from .encoder_weights import load_encoder
 from .frozen_encoder import check_frozen
 from .quantization import keep_unpacked, quantization_config
@@ -115,7 +115,7 @@ def check_settings(text: TextArguments, ecg: EcgArguments) -> EcgEncoderConfig:
     if (text.backbone is None) == (text.decoder is None):
         raise EcgInputError("a recipe sets either backbone (with weights) or decoder (from scratch); set one of them")
     config = construct(EcgEncoderConfig, "ecg_config", ecg.ecg_config)
-    check_names("fusion", text.fusion, {"num_ecg_tokens", "fusion", "ecg_layers", "ecg_norm", "ecg_token_id"})
+    check_names("fusion", text.fusion, FUSION_FIELDS)
     check_names("generation", text.generation, vars(GenerationConfig()))
     check_frozen(ecg)
     quantization_config(text, torch.float32)

@@ -9,23 +9,21 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import torch
-from torch.nn import functional as F
 from transformers import AutoModelForCausalLM, PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutputWithPast, CausalLMOutputWithPast
 
 from .alternative_fusions import CrossAttentionFusion, InputTokenFusion
-from .configuration_ecg_encoder import EcgEncoderConfig
 from .configuration_meit import MeitConfig
-from .ecg_embedding import MeitPreTrainedModel
-from .fusion_state import EcgState, Fusion, active, refuse_foreign_checkpointing
+from .fused_inputs import FusedInputs, fuse
+from .fusion_state import Fusion, active, refuse_foreign_checkpointing
 from .generation_meit import EcgGenerationMixin
 from .prefix_fusion import PrefixFusion
-from .slot_layout import SlotLayout, check_text_mask, warn_of_short_window, with_slots
+from .slot_layout import check_text_mask, warn_of_short_window
+from .wrapped_backbone import MeitBody, MeitWithHead
 
 FUSION_KINDS: dict[str, Callable[[MeitConfig, PreTrainedModel], Fusion]] = {
     "prefix": PrefixFusion,
@@ -34,26 +32,7 @@ FUSION_KINDS: dict[str, Callable[[MeitConfig, PreTrainedModel], Fusion]] = {
 }
 
 
-@dataclass
-class FusedInputs:
-    """Inputs of the decoder with the ECG brought to them.
-
-    Attributes:
-        decoder: keyword arguments of the decoder's forward.
-        ecg: what the fusion's hooks read, None where there is nothing for them.
-        layout: where slots and text stand in the decoder's output; None where it is all text.
-    """
-
-    decoder: dict[str, Any]
-    ecg: EcgState | None = None
-    layout: SlotLayout | None = field(default=None)
-
-    def text_only(self, states: torch.Tensor) -> torch.Tensor:
-        """[B, P + L, N] -> [B, L, N]."""
-        return states if self.layout is None else self.layout.text_only(states)
-
-
-class MeitModel(MeitPreTrainedModel):
+class MeitModel(MeitBody):
     """The ECG encoder, its projector and the decoder, giving hidden states of the text.
 
     Args:
@@ -62,30 +41,24 @@ class MeitModel(MeitPreTrainedModel):
             `config.text_config`.
 
     Raises:
-        ValueError: for a decoder without exactly one self-attention in each layer.
+        ValueError: for an encoder-decoder, or a decoder without exactly one self-attention in each layer.
     """
+
+    backbone_class = AutoModelForCausalLM
 
     def __init__(self, config: MeitConfig, backbone: PreTrainedModel | None = None):
         super().__init__(config)
-        if backbone is None:
-            self.backbone = AutoModelForCausalLM.from_config(config.text_config)
-        else:
-            self.backbone = backbone
-            for part in (*backbone.modules(), *backbone.parameters(), *backbone.buffers()):
-                part._is_hf_initialized = True  # `post_init` draws new weights for whatever lacks this mark
+        if config.text_config.is_encoder_decoder:
+            raise ValueError(
+                f"{config.text_config.model_type} is an encoder-decoder, which neither MeitForCausalLM nor "
+                "AutoModelForCausalLM opens; take MeitForConditionalGeneration or AutoModelForSeq2SeqLM"
+            )
+        self._wrap(backbone)
         self.fusion = FUSION_KINDS[config.fusion](config, self.backbone)
         self._add_ecg_parts(self.fusion.width)
         self.cross_attention = self.fusion.make_blocks()
         self._decoder_arguments = frozenset(inspect.signature(self.backbone.base_model.forward).parameters)
         self.post_init()
-
-    def get_input_embeddings(self) -> torch.nn.Module:
-        """The decoder's token embedding."""
-        return self.backbone.get_input_embeddings()
-
-    def set_input_embeddings(self, value: torch.nn.Module) -> None:
-        """Replace the decoder's token embedding."""
-        self.backbone.set_input_embeddings(value)
 
     def placeholders(
         self, input_ids: torch.Tensor | None, ecg_embeds: torch.Tensor | None, several: bool = False
@@ -167,16 +140,21 @@ class MeitModel(MeitPreTrainedModel):
             if torch.is_grad_enabled():
                 refuse_foreign_checkpointing(self.backbone)
             past = past_key_values.get_seq_length() if ecg_in_cache else None
-            fused = self._fuse(
+            fused = fuse(
+                self.fusion,
+                self.get_input_embeddings(),
                 input_ids,
+                inputs_embeds,
                 attention_mask,
                 position_ids,
-                inputs_embeds,
                 ecg_embeds,
                 ecg_places,
                 slots,
                 past,
             )
+            fused.decoder = self._known(fused.decoder)
+            if fused.ecg is not None:
+                fused.ecg = replace(fused.ecg, blocks=self.cross_attention)
             whole = fused.decoder.get("attention_mask")
             whole = fused.decoder["inputs_embeds"] if whole is None else whole
             if self.fusion.in_sequence:
@@ -204,55 +182,6 @@ class MeitModel(MeitPreTrainedModel):
     def _known(self, given: dict[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in given.items() if name in self._decoder_arguments}
 
-    def _fuse(
-        self,
-        input_ids: Any,
-        attention_mask: torch.Tensor | None,
-        position_ids: torch.Tensor | None,
-        inputs_embeds: torch.Tensor | None,
-        ecg_embeds: torch.Tensor,
-        ecg_places: torch.Tensor | None,
-        slots: int,
-        past: Any,
-    ) -> FusedInputs:
-        """Bring the ECG to the text: `slots` new places in front of it, or the text's own places `ecg_places`.
-
-        `past` is the length of a cache that holds the ECG, None before.
-        """
-        in_cache = past is not None
-        if ecg_places is not None:
-            length = (input_ids if inputs_embeds is None else inputs_embeds).shape[1] + (int(past) if in_cache else 0)
-            ecg_places = F.pad(ecg_places, (0, length - ecg_places.shape[1]))  # what was written since holds none
-        if inputs_embeds is None:
-            if ecg_places is not None and not in_cache:
-                input_ids = input_ids.masked_fill(ecg_places, 0)  # a placeholder need not be in the vocabulary
-            inputs_embeds = self.get_input_embeddings()(input_ids)
-        layout, is_slot = None, ecg_places
-        if slots:
-            text_mask = attention_mask
-            if text_mask is None:
-                text_mask = torch.ones(
-                    (inputs_embeds.shape[0], inputs_embeds.shape[1] + (int(past) - slots if in_cache else 0)),
-                    dtype=torch.long,
-                    device=inputs_embeds.device,
-                )
-            mask, is_slot = with_slots(text_mask, slots)
-            attention_mask = None if attention_mask is None else mask
-            if in_cache:
-                position_ids = None if position_ids is None else position_ids + slots
-            else:
-                layout = SlotLayout.of(text_mask, slots, is_slot)
-                inputs_embeds = layout.spread(inputs_embeds)
-                position_ids = None if position_ids is None else layout.positions(position_ids)
-        if in_cache:
-            ecg = self.fusion.in_cache(ecg_embeds, is_slot)
-        else:
-            inputs_embeds, ecg = self.fusion.enter(inputs_embeds, ecg_embeds, is_slot)
-        if ecg is not None:
-            ecg = replace(ecg, blocks=self.cross_attention)
-        given = {"inputs_embeds": inputs_embeds, "attention_mask": attention_mask, "position_ids": position_ids}
-        return FusedInputs(self._known(given), ecg, layout)
-
     def forward(self, **inputs: Any) -> BaseModelOutputWithPast:
         """Hidden states of the text, [B, L, hidden], the slots cut off; arguments as `MeitForCausalLM.forward`."""
         return_dict = inputs.pop("return_dict", None)
@@ -268,56 +197,14 @@ class MeitModel(MeitPreTrainedModel):
         return result if return_dict is not False else result.to_tuple()
 
 
-class MeitForCausalLM(MeitPreTrainedModel, EcgGenerationMixin):
+class MeitForCausalLM(MeitWithHead, EcgGenerationMixin):
     """A causal language model that reads a 12-lead ECG beside its text. See `MeitModel` for the arguments."""
 
+    body_class = MeitModel
+
     def __init__(self, config: MeitConfig, backbone: PreTrainedModel | None = None):
-        super().__init__(config)
-        self.meit = MeitModel(config, backbone)
+        super().__init__(config, backbone)
         self._head_takes_last = "logits_to_keep" in inspect.signature(self.meit.backbone.forward).parameters
-        self.post_init()
-
-    @classmethod
-    def from_backbone(
-        cls,
-        backbone: PreTrainedModel | str | Path,
-        ecg_config: EcgEncoderConfig | dict | None = None,
-        backbone_kwargs: dict[str, Any] | None = None,
-        **config: Any,
-    ) -> MeitForCausalLM:
-        """Join an ECG encoder with random weights to a language model.
-
-        Args:
-            backbone: a causal language model, or the folder or Hub id of one.
-            ecg_config: of the encoder; None is the paper's.
-            backbone_kwargs: of `AutoModelForCausalLM.from_pretrained`, where `backbone` is a folder or an id.
-            **config: further fields of `MeitConfig`.
-        """
-        if not isinstance(backbone, PreTrainedModel):
-            backbone = AutoModelForCausalLM.from_pretrained(backbone, **(backbone_kwargs or {}))
-        # A config's attention kind is handed down to its parts when it is made; unsaid, it would unset the backbone's.
-        config.setdefault("attn_implementation", backbone.config._attn_implementation)
-        model = cls(MeitConfig(text_config=backbone.config, ecg_config=ecg_config, **config), backbone)
-        model._join(backbone)
-        if backbone.generation_config is not None:
-            model.generation_config = backbone.generation_config
-        return model.train(backbone.training)
-
-    def get_input_embeddings(self) -> torch.nn.Module:
-        """The decoder's token embedding."""
-        return self.meit.get_input_embeddings()
-
-    def set_input_embeddings(self, value: torch.nn.Module) -> None:
-        """Replace the decoder's token embedding."""
-        self.meit.set_input_embeddings(value)
-
-    def get_output_embeddings(self) -> torch.nn.Module:
-        """The decoder's own head."""
-        return self.meit.backbone.get_output_embeddings()
-
-    def set_output_embeddings(self, value: torch.nn.Module) -> None:
-        """Replace the decoder's head."""
-        self.meit.backbone.set_output_embeddings(value)
 
     def forward(
         self,

@@ -8,7 +8,6 @@ decoder's own key and value projections make K_e and V_e of them and its cache k
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,14 +15,14 @@ from torch import nn
 from transformers import AutoModelForSeq2SeqLM, GenerationMixin, PreTrainedModel
 from transformers.modeling_outputs import ModelOutput, Seq2SeqLMOutput
 
-from .configuration_meit import EcgEncoderConfig, MeitConfig
-from .ecg_embedding import MeitPreTrainedModel
+from .configuration_meit import MeitConfig
 from .encoder_prefix import attach
 from .fusion_state import EcgState, active, refuse_foreign_checkpointing
 from .slot_layout import SlotLayout, at_slots, with_slots
+from .wrapped_backbone import MeitBody, MeitWithHead
 
 
-class MeitSeq2SeqModel(MeitPreTrainedModel):
+class MeitSeq2SeqModel(MeitBody):
     """The ECG encoder, its projector and the encoder-decoder.
 
     Args:
@@ -33,6 +32,8 @@ class MeitSeq2SeqModel(MeitPreTrainedModel):
     Raises:
         ValueError: for a decoder-only backbone, an encoder that cannot be used, or options that are not for these.
     """
+
+    backbone_class = AutoModelForSeq2SeqLM
 
     def __init__(self, config: MeitConfig, backbone: PreTrainedModel | None = None):
         super().__init__(config)
@@ -47,12 +48,7 @@ class MeitSeq2SeqModel(MeitPreTrainedModel):
                 f"fusion is {config.fusion!r}, ecg_layers {config.ecg_layers} and ecg_token_id {config.ecg_token_id}; "
                 "an encoder-decoder has fusion 'prefix' in every layer and one ECG a text: leave them out"
             )
-        if backbone is None:
-            self.backbone = AutoModelForSeq2SeqLM.from_config(text)
-        else:
-            self.backbone = backbone
-            for part in (*backbone.modules(), *backbone.parameters(), *backbone.buffers()):
-                part._is_hf_initialized = True  # `post_init` draws new weights for whatever lacks this mark
+        self._wrap(backbone)
         # First of all, as an encoder of another kind may have no heads to build the projector for.
         attach(self.backbone.get_encoder(), text)
         self._add_ecg_parts(config.ecg_head_dim)
@@ -61,14 +57,6 @@ class MeitSeq2SeqModel(MeitPreTrainedModel):
     def get_encoder(self, modality: str | None = None) -> nn.Module:
         """The text encoder."""
         return self.backbone.get_encoder()
-
-    def get_input_embeddings(self) -> nn.Module:
-        """The backbone's token embedding."""
-        return self.backbone.get_input_embeddings()
-
-    def set_input_embeddings(self, value: nn.Module) -> None:
-        """Replace the backbone's token embedding."""
-        self.backbone.set_input_embeddings(value)
 
     def encode(
         self,
@@ -132,62 +120,16 @@ class MeitSeq2SeqModel(MeitPreTrainedModel):
         return outputs, full_mask
 
 
-class MeitForConditionalGeneration(MeitPreTrainedModel, GenerationMixin):
+class MeitForConditionalGeneration(MeitWithHead, GenerationMixin):
     """An encoder-decoder that reads a 12-lead ECG beside its prompt. See `MeitSeq2SeqModel` for the arguments."""
 
     # The backbones average over a batch and know nothing of its share of an accumulated one: the trainer is to divide.
     accepts_loss_kwargs = False
-
-    def __init__(self, config: MeitConfig, backbone: PreTrainedModel | None = None):
-        super().__init__(config)
-        self.meit = MeitSeq2SeqModel(config, backbone)
-        self.post_init()
-
-    @classmethod
-    def from_backbone(
-        cls,
-        backbone: PreTrainedModel | str | Path,
-        ecg_config: EcgEncoderConfig | dict | None = None,
-        backbone_kwargs: dict[str, Any] | None = None,
-        **config: Any,
-    ) -> MeitForConditionalGeneration:
-        """Join an ECG encoder with random weights to an encoder-decoder.
-
-        Args:
-            backbone: an encoder-decoder, or the folder or Hub id of one.
-            ecg_config: of the ECG encoder; None is the paper's.
-            backbone_kwargs: of `AutoModelForSeq2SeqLM.from_pretrained`, where `backbone` is a folder or an id.
-            **config: further fields of `MeitConfig`.
-        """
-        if not isinstance(backbone, PreTrainedModel):
-            backbone = AutoModelForSeq2SeqLM.from_pretrained(backbone, **(backbone_kwargs or {}))
-        # A config's attention kind is handed down to its parts when it is made; unsaid, it would unset the backbone's.
-        config.setdefault("attn_implementation", backbone.config._attn_implementation)
-        model = cls(MeitConfig(text_config=backbone.config, ecg_config=ecg_config, **config), backbone)
-        model._join(backbone)
-        if backbone.generation_config is not None:
-            model.generation_config = backbone.generation_config
-        return model.train(backbone.training)
+    body_class = MeitSeq2SeqModel
 
     def get_encoder(self, modality: str | None = None) -> nn.Module:
         """The text encoder."""
         return self.meit.get_encoder()
-
-    def get_input_embeddings(self) -> nn.Module:
-        """The backbone's token embedding."""
-        return self.meit.get_input_embeddings()
-
-    def set_input_embeddings(self, value: nn.Module) -> None:
-        """Replace the backbone's token embedding."""
-        self.meit.set_input_embeddings(value)
-
-    def get_output_embeddings(self) -> nn.Module:
-        """The backbone's own head."""
-        return self.meit.backbone.get_output_embeddings()
-
-    def set_output_embeddings(self, value: nn.Module) -> None:
-        """Replace the backbone's head."""
-        self.meit.backbone.set_output_embeddings(value)
 
     def resize_token_embeddings(self, *args: Any, **kwargs: Any) -> nn.Module:
         """As the backbone does it, which may have more to resize than its tables, as BART its bias of the logits."""

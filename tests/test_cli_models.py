@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from transformers import AutoConfig
@@ -18,6 +20,7 @@ from modeling_meit.ecg_encoders import ECG_ENCODERS
 from tests.tiny import BACKBONES, TOKENS
 from tests.tiny_seq2seq import ENCODER_DECODERS
 
+ROOT = Path(__file__).parents[1]
 RECIPE = "recipes/demo-synthetic.yaml"
 
 
@@ -120,3 +123,13 @@ def test_help_says_what_it_does_and_imports_nothing_heavy():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "--dry-run" in done.stdout
+
+
+def test_a_reader_that_goes_away_is_no_error():
+    """As `meit models | head` does."""
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "w") as nobody:
+        command = [sys.executable, "-m", "meit_cli", "models"]
+        done = subprocess.run(command, cwd=ROOT, stdout=nobody, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

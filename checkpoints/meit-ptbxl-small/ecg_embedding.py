@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -107,24 +106,6 @@ class MeitPreTrainedModel(PreTrainedModel):
         self.projector = EcgProjector(self.ecg_encoder.hidden_size, ecg.projector_width, width)
         # A part of a residual block on another device than the rest would leave its shortcut behind.
         self._no_split_modules = [type(self.ecg_encoder).__name__, "EcgProjector"]
-
-    def _join(self, backbone: PreTrainedModel) -> None:
-        """Stand where `backbone` stands, and be quantised as it is: PEFT, trainer and saving ask the whole model."""
-        if Path(backbone.config._name_or_path).is_dir():
-            backbone.config._name_or_path = ""  # config.json is published: no place on this machine's disk
-        device = backbone.get_input_embeddings().weight.device
-        if device.type != "meta":  # offloaded weights show no device
-            for name, part in self.get_submodule(self.base_model_prefix).named_children():
-                if name != "backbone":
-                    part.to(device)
-        quantizer = getattr(backbone, "hf_quantizer", None)
-        if quantizer is not None:
-            self.hf_quantizer = quantizer
-            self.config.quantization_config = backbone.config.quantization_config
-            del self.config.text_config.quantization_config
-            for flag in ("is_quantized", "is_loaded_in_4bit", "is_loaded_in_8bit", "quantization_method"):
-                if hasattr(backbone, flag):
-                    setattr(self, flag, getattr(backbone, flag))
 
     def encode_ecg(self, ecg_values: torch.Tensor, ecg_mask: torch.Tensor | None = None) -> torch.Tensor:
         """H_e of eq. 3.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -30,7 +31,7 @@ class EcgState:
     blocks: Any = None
 
 
-class Fusion:
+class Fusion(ABC):
     """How the ECG's tokens reach a decoder. One is made for a decoder, and registers its hooks there.
 
     Attributes:
@@ -41,13 +42,14 @@ class Fusion:
     in_sequence: bool
     width: int
 
-    def check(self, backbone: PreTrainedModel) -> None:
+    def check(self, backbone: PreTrainedModel) -> None:  # noqa: B027 (most fusions take any)
         """Refuse a backbone that runs in a way this fusion cannot work with."""
 
     def make_blocks(self) -> nn.Module | None:
         """Modules of the fusion's own, for the model to hold as `cross_attention`."""
         return None
 
+    @abstractmethod
     def enter(
         self, inputs_embeds: torch.Tensor, ecg_embeds: torch.Tensor, is_slot: torch.Tensor | None
     ) -> tuple[torch.Tensor, EcgState | None]:
@@ -61,7 +63,6 @@ class Fusion:
         Returns:
             what the decoder reads, and what the hooks do.
         """
-        raise NotImplementedError
 
     def in_cache(self, ecg_embeds: torch.Tensor, is_slot: torch.Tensor | None) -> EcgState | None:
         """What the hooks read once the text's beginning is in a cache, among whose keys `is_slot` names the slots."""

@@ -56,11 +56,11 @@ def test_two_ecgs_in_a_llama():
 
 @torch.no_grad()
 def test_placeholders_before_the_text_are_slots(any_kind, way):
+    if way.get("fusion") == "cross_attention":
+        pytest.skip("placeholders are words there, and move the text")
     model, ids, ecg = both(any_kind, **way), tiny_ids(2, 8), tiny_ecg(2)
     held = torch.cat([torch.full((2, 2), HOLDER), ids], 1)
     expected = model(input_ids=ids, ecg_values=ecg).logits
-    if way.get("fusion") == "cross_attention":
-        return  # placeholders are words there, and move the text
     for values in (ecg, ecg[:, None]):
         torch.testing.assert_close(model(input_ids=held, ecg_values=values).logits[:, 2:], expected, atol=1e-5, rtol=0)
 
