@@ -10,6 +10,7 @@ from torch import nn
 from transformers import AutoModelForCausalLM
 
 import train_sft
+from meit_training import script
 
 LORA = "lora={r: 4, lora_alpha: 8, lora_dropout: 0.1}"
 
@@ -55,7 +56,7 @@ def test_what_is_trained_is_lora_and_the_whole_ecg_part(trainer_of):
 @pytest.mark.parametrize("checkpointing", ["false", "true"])
 def test_the_saved_folder_holds_the_trained_model(checkpointing, recipe_file, tmp_path, monkeypatch):
     before_merge = {}
-    save = train_sft.save_merged
+    save = script.save_merged
 
     def save_and_watch(model, folder):
         before_merge["logits"] = logits(model)
@@ -66,7 +67,7 @@ def test_the_saved_folder_holds_the_trained_model(checkpointing, recipe_file, tm
         }
         save(model, folder)
 
-    monkeypatch.setattr(train_sft, "save_merged", save_and_watch)
+    monkeypatch.setattr(script, "save_merged", save_and_watch)
     out = train_sft.main([str(recipe_file), LORA, "max_steps=4", f"gradient_checkpointing={checkpointing}"])
 
     merged = AutoModelForCausalLM.from_pretrained(out, trust_remote_code=True)
