@@ -20,7 +20,7 @@ import torch
 from transformers import Trainer, TrainingArguments, set_seed
 
 from dataset_scripts.record import EcgInputError
-from meit_training.arguments import DataArguments, EcgArguments, training_rows
+from meit_training.arguments import DataArguments, EcgArguments
 from meit_training.cpu_clock import CpuClock
 from meit_training.ecg_batches import EcgSource, EpochOfAugmentation, make_source
 from meit_training.encoder_run import make_encoder, run_notes
@@ -29,6 +29,7 @@ from meit_training.masked_ecg import MaskArguments, MaskedEcgModel
 from meit_training.recipe import parse
 from meit_training.resume import checkpoint_to_resume
 from meit_training.script import run_script
+from meit_training.train_split import training_rows
 from modeling_meit.ecg_encoder_vit import VitEncoder
 
 

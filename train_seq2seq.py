@@ -14,21 +14,21 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 from peft import get_peft_model
 from transformers import Seq2SeqTrainingArguments, set_seed
 
-from meit_training.arguments import DataArguments, EcgArguments, TextArguments, check_model, training_rows
-from meit_training.conversations import conversations
-from meit_training.ecg_batches import EpochOfAugmentation, fit_to_batch_norm, make_source
+from meit_training.arguments import DataArguments, EcgArguments, TextArguments, check_model
+from meit_training.ecg_batches import EpochOfAugmentation, check_batch_norm, fit_to_batch_norm, make_source
 from meit_training.lora import lora_config
 from meit_training.new_model import make_seq2seq
 from meit_training.recipe import parse
 from meit_training.resume import checkpoint_to_resume
 from meit_training.samples import SampleReports
 from meit_training.script import run_script, save_model_folder
-from meit_training.seq2seq import EcgSeq2SeqCollator, LengthArguments, tokenised
+from meit_training.seq2seq import EcgSeq2SeqCollator, LengthArguments, seq2seq_tokens, tokenised
+from meit_training.streamed_data import streamed_data
 from meit_training.trainer import EcgSeq2SeqTrainer
+from meit_training.training_data import loaded_data
 from modeling_meit.processing_meit import MeitProcessor
 
 
@@ -46,18 +46,17 @@ def make_trainer(
     """
     check_model(text, "seq2seq")
     set_seed(training.seed)
-    rows, held_out = training_rows(data, watched=training.eval_strategy != "no")
-    dialogues = conversations(rows, text.language_told, training.seed)
-    learnt = np.flatnonzero(~held_out)
-    texts = rows.select(learnt).select_columns(["prompt", "completion"])
-    model, tokenizer = make_seq2seq(text, ecg, training, [*texts["prompt"], *texts["completion"]])
+    given = (streamed_data if data.streaming else loaded_data)(data, text, training)
+    model, tokenizer = make_seq2seq(text, ecg, training, (part for pair in given.texts for part in pair))
 
-    source = make_source(rows, model.config.ecg_config, data, training.seed)
+    source = make_source(given.rows, model.config.ecg_config, data, training.seed)
     processor = MeitProcessor(source.feature_extractor, tokenizer, plain_prompt=True)
-    examples = tokenised(dialogues, tokenizer, lengths)
-    train, watched = examples.select(learnt), np.flatnonzero(held_out)
-    train = fit_to_batch_norm(train, training.per_device_train_batch_size, model.config.num_ecg_tokens)
-    collator = EcgSeq2SeqCollator(tokenizer, model, source)
+    batch_size, num_ecg_tokens = training.per_device_train_batch_size, model.config.num_ecg_tokens
+    if given.stream is None:
+        learnt = fit_to_batch_norm(tokenised(given.learnt, tokenizer, lengths), batch_size, num_ecg_tokens)
+    else:
+        check_batch_norm(batch_size, num_ecg_tokens)
+        learnt = given.stream(seq2seq_tokens(tokenizer, lengths))
     lora = lora_config(None if text.lora is None else {"task_type": "SEQ_2_SEQ_LM", **text.lora})
     # Without this the trainer would drop the row numbers the collator needs.
     training.remove_unused_columns = False
@@ -65,14 +64,15 @@ def make_trainer(
         model=model if lora is None else get_peft_model(model, lora),
         encoder_learning_rate=ecg.encoder_learning_rate,
         encoder_frozen=ecg.freeze_encoder,
+        stream_position=given.position,
         args=training,
-        data_collator=collator,
-        train_dataset=train.add_column("augment", [True] * len(train)),
-        eval_dataset=examples.select(watched).add_column("augment", [False] * len(watched)) if len(watched) else None,
+        data_collator=EcgSeq2SeqCollator(tokenizer, model, source),
+        train_dataset=learnt,
+        eval_dataset=None if given.watched is None else tokenised(given.watched, tokenizer, lengths),
         processing_class=tokenizer,
         callbacks=[
             EpochOfAugmentation(source),
-            SampleReports(processor, source, dialogues.select(watched[: text.sample_reports])),
+            SampleReports(processor, source, given.samples(text.sample_reports)),
         ],
     )
     return trainer, processor
@@ -88,7 +88,7 @@ def main(argv: Sequence[str] | None = None) -> Path:
         LengthArguments,
         Seq2SeqTrainingArguments,
     )
-    checkpoint = checkpoint_to_resume(training.resume_from_checkpoint, training.output_dir)
+    checkpoint = checkpoint_to_resume(training.resume_from_checkpoint, training.output_dir, data.streaming)
     trainer, processor = make_trainer(data, ecg, text, lengths, training)
     trainer.train(resume_from_checkpoint=checkpoint)
     return save_model_folder(trainer, processor, text.lora is not None)

@@ -13,21 +13,28 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pyarrow.compute as pc
 from transformers import set_seed
 from trl import SFTConfig, SFTTrainer
 
-from meit_training.arguments import DataArguments, EcgArguments, TextArguments, check_model, training_rows
-from meit_training.conversations import conversations
-from meit_training.ecg_batches import EcgTextCollator, EpochOfAugmentation, fit_to_batch_norm, make_source
+from meit_training.arguments import DataArguments, EcgArguments, TextArguments, check_model
+from meit_training.ecg_batches import (
+    EcgTextCollator,
+    EpochOfAugmentation,
+    check_batch_norm,
+    fit_to_batch_norm,
+    make_source,
+)
 from meit_training.lora import lora_config
 from meit_training.new_model import make_model
 from meit_training.recipe import parse
 from meit_training.resume import checkpoint_to_resume
 from meit_training.samples import SampleReports
 from meit_training.script import run_script, save_model_folder
+from meit_training.sft_tokens import sft_tokens
+from meit_training.streamed_data import streamed_data
 from meit_training.trainer import EcgSFTTrainer
+from meit_training.training_data import loaded_data
 from modeling_meit.chat_template import paper_conversation
 from modeling_meit.processing_meit import MeitProcessor
 
@@ -64,36 +71,38 @@ def make_trainer(
     """
     check_model(text, "causal")
     set_seed(training.seed)
-    rows, held_out = training_rows(data, watched=training.eval_strategy != "no")
-    dialogues = conversations(rows, text.language_told, training.seed)
-    learnt = np.flatnonzero(~held_out)
-    texts = rows.select(learnt).select_columns(["prompt", "completion"])
-    model, tokenizer = make_model(text, ecg, training, [*map(paper_conversation, texts["prompt"], texts["completion"])])
+    given = (streamed_data if data.streaming else loaded_data)(data, text, training)
+    model, tokenizer = make_model(text, ecg, training, (paper_conversation(*pair) for pair in given.texts))
 
-    source = make_source(rows, model.config.ecg_config, data, training.seed)
+    source = make_source(given.rows, model.config.ecg_config, data, training.seed)
     processor = MeitProcessor(source.feature_extractor, tokenizer)
     # Without these the trainer would drop the row numbers the collator needs.
     training.remove_unused_columns = False
     training.completion_only_loss = True
-    watched = dialogues.select(np.flatnonzero(held_out))
     trainer = EcgSFTTrainer(
         model=model,
         encoder_learning_rate=ecg.encoder_learning_rate,
         encoder_frozen=ecg.freeze_encoder,
+        stream_position=given.position,
         args=training,
         data_collator=EcgTextCollator(
             pad_token_id=tokenizer.pad_token_id, eos_token_id=tokenizer.eos_token_id, source=source
         ),
-        train_dataset=dialogues.select(learnt).add_column("augment", [True] * len(learnt)),
-        eval_dataset=watched.add_column("augment", [False] * len(watched)) if len(watched) else None,
+        train_dataset=given.learnt,
+        eval_dataset=given.watched,
         processing_class=tokenizer,
         peft_config=lora_config(text.lora),
         callbacks=[
             EpochOfAugmentation(source),
-            SampleReports(processor, source, watched.select(range(min(text.sample_reports, len(watched))))),
+            SampleReports(processor, source, given.samples(text.sample_reports)),
         ],
     )
-    fit_to_batches(trainer, len(learnt), model.config.num_ecg_tokens)
+    num_ecg_tokens = model.config.num_ecg_tokens
+    if given.stream is None:
+        fit_to_batches(trainer, len(given.learnt), num_ecg_tokens)
+    else:
+        check_batch_norm(training.per_device_train_batch_size, num_ecg_tokens)
+        trainer.train_dataset = given.stream(sft_tokens(tokenizer, training))
     return trainer, processor
 
 
@@ -102,7 +111,7 @@ def main(argv: Sequence[str] | None = None) -> Path:
     data, ecg, text, training = parse(
         sys.argv[1:] if argv is None else argv, DataArguments, EcgArguments, TextArguments, SFTConfig
     )
-    checkpoint = checkpoint_to_resume(training.resume_from_checkpoint, training.output_dir)
+    checkpoint = checkpoint_to_resume(training.resume_from_checkpoint, training.output_dir, data.streaming)
     trainer, processor = make_trainer(data, ecg, text, training)
     trainer.train(resume_from_checkpoint=checkpoint)
     return save_model_folder(trainer, processor, text.lora is not None)

@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -147,7 +148,7 @@ def main() -> None:
     source = PtbXlSource(arguments.src, 100)
     with (arguments.src / "ptbxl_database.csv").open(encoding="utf-8", newline="") as file:
         files = [str(arguments.src / row["filename_lr"]) for row in csv.DictReader(file)][: arguments.records]
-    records = [source.read(row).signal for row in source.index()[: arguments.records]]
+    records = [source.read(row).signal for row in islice(source.index(), arguments.records)]
     stored = tables(np.rint(np.stack(records) * 1000).astype(np.int16))
     with tempfile.TemporaryDirectory() as folder:
         compare_encodings(stored["List of fixed length"], Path(folder))

@@ -1,58 +1,36 @@
-"""An archive -> an instruction data set: records read by worker processes, cleaned, prompted, split, in Parquet.
+"""An archive -> an instruction data set in Parquet: planned, built shard by shard, taken up again where it was cut.
 
-The data set appears under its name only when it is whole (`whole_or_nothing`); a damaged record stops the build.
+The data set appears under its name only when it is whole (`ResumableFolder`). Shards may be built by several processes
+of one machine (`num_proc`) or by several machines that share a disk (`shard`).
 """
 
 from __future__ import annotations
 
-import multiprocessing
+import json
 import os
-import signal
-import threading
-from collections import Counter, defaultdict, deque
-from collections.abc import Generator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing
-from dataclasses import dataclass, field
-from itertools import islice
-from multiprocessing.connection import wait
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from tqdm.auto import tqdm
-
+from dataset_scripts import figures
+from dataset_scripts.build_options import BuildOptions
 from dataset_scripts.card import BUILD_FILE, write_card
-from dataset_scripts.instructions.prompts import draw_prompt
-from dataset_scripts.record import EcgInputError, EcgRecord
-from dataset_scripts.reports.cleaning import clean, drop_reason
-from dataset_scripts.shards import SplitWriter
+from dataset_scripts.code_version import code_digest
+from dataset_scripts.record import EcgInputError
+from dataset_scripts.reports.translators import NOTHING_SENT, Sending, make_translator
+from dataset_scripts.resumable_folder import ResumableFolder, write_whole
+from dataset_scripts.shard_work import ShardJob, ShardNote, dropped_of, run_shards
+from dataset_scripts.shards import SHARD_ROWS, sha256_of
+from dataset_scripts.source_options import check_options
 from dataset_scripts.sources import Source, source_class
-from dataset_scripts.splits import SPLITS, assert_patient_disjoint, split_of
-from dataset_scripts.whole_folder import whole_or_nothing
-from modeling_meit.ecg_signal import MISSING_INT16
+from dataset_scripts.splits import SPLITS, SplitRule
+from dataset_scripts.work_list import WorkList
 
-CHUNK = 64  # records a worker reads at a time
-
-
-@dataclass(frozen=True)
-class BuildOptions:
-    """What decides a data set's content, beside its source.
-
-    Attributes:
-        cleaning: "standard" or "paper".
-        name_language: whether the prompt names the language the report is to be in.
-        seed: of the prompts drawn.
-        shard: (i, n) builds the i-th of n parts of the archive, 1 <= i <= n; None builds all of it.
-        source_options: what the source was told beside folder and sampling rate.
-    """
-
-    cleaning: str = "standard"
-    name_language: bool = True
-    seed: int = 0
-    shard: tuple[int, int] | None = None
-    source_options: Mapping[str, Any] = field(default_factory=dict)
+DATA, MANIFEST_FILE = "data", "manifest.json"
+SCHEMA_VERSION = "2"
 
 
 @dataclass(frozen=True)
@@ -61,25 +39,35 @@ class BuildResult:
 
     Attributes:
         out: the data set's folder.
-        rows: split -> rows.
-        patients: split -> patients.
-        languages: split -> language -> rows.
+        counts: see `figures.count`.
         dropped: reason -> split -> records left out.
+        built: False where it was there already, whole and just so.
     """
 
     out: Path
-    rows: dict[str, int]
-    patients: dict[str, int]
-    languages: dict[str, dict[str, int]]
+    counts: dict[str, Any]
     dropped: dict[str, dict[str, int]]
+    built: bool = True
+
+    @property
+    def rows(self) -> dict[str, int]:
+        """Split -> rows."""
+        return dict(self.counts["rows"])
 
 
-@dataclass
-class _Tally:
-    seen: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # patients, of dropped records too
-    patients: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
-    languages: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
-    dropped: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+@dataclass(frozen=True)
+class PartResult:
+    """What a build of one part left to do.
+
+    Attributes:
+        out: the data set's folder to be.
+        shards: of this part, all of them done now.
+        missing: shards of the whole that are not done.
+    """
+
+    out: Path
+    shards: int
+    missing: int
 
 
 def build(
@@ -88,159 +76,194 @@ def build(
     out: str | Path,
     sampling_rate: int = 100,
     num_proc: int | None = None,
-    cleaning: str = "standard",
-    name_language: bool = True,
-    seed: int = 0,
-    shard: tuple[int, int] | None = None,
-    source_options: Mapping[str, Any] | None = None,
+    options: BuildOptions | None = None,
+    fresh: bool = False,
+    sending: Sending = NOTHING_SENT,
 ) -> BuildResult:
     """Builds a data set that `datasets.load_dataset(out)` opens.
 
-    The same arguments give the same bytes, whatever `num_proc` is. A finished data set under `out` is replaced when the
-    new one is whole; any other folder that is not empty is refused.
+    The same arguments give the same bytes, whatever `num_proc` is and however often the build was cut: what a cut run
+    of the same arguments has done is taken over, its checksums verified, and a finished data set of just these is left
+    as it is. One of an older archive or by older code is replaced when the new one is whole; any other folder that is
+    not empty is refused.
 
     Args:
         source_name: one of `dataset_scripts.sources.REGISTRY`.
         src: the archive's folder.
         out: folder to write.
-        sampling_rate: in Hz, one that the archive has.
+        sampling_rate: in Hz, one that the source offers.
         num_proc: worker processes; None takes one for each processor this process may use.
-        cleaning: see `BuildOptions`, as for the next three.
-        name_language: see there.
-        seed: see there.
-        shard: see there.
-        source_options: further arguments of the source's class, for example `num_records` of the synthetic one.
+        options: what decides the content; None takes the defaults.
+        fresh: throw away the unfinished work of an earlier run, or a finished data set with other options.
+        sending: what may be sent to a translator's endpoint; nothing that leaves this machine, by default.
 
     Raises:
-        EcgInputError: unknown source, unusable folder, a damaged record, a patient in two splits, or a full disk.
+        EcgInputError: unknown source, unusable folder, a damaged record, a patient in two splits, a full disk, or
+            unfinished work of another plan.
     """
-    options = BuildOptions(cleaning, name_language, seed, shard, dict(source_options or {}))
-    src = Path(src) if src is not None else None
-    source = source_class(source_name)(src, sampling_rate, **options.source_options)
-    drop_reason("", cleaning)  # an unknown mode shall be said before any work
-    index = _part(source.index(), shard)
-    with whole_or_nothing(Path(out), BUILD_FILE) as folder:
-        return _write(source, index, options, folder, Path(out), num_proc or _processors())
-
-
-def _write(
-    source: Source, index: Sequence[Any], options: BuildOptions, folder: Path, out: Path, num_proc: int
-) -> BuildResult:
-    (folder / "data").mkdir()
-    writers = {split: SplitWriter(folder / "data", split) for split in SPLITS}
-    tally = _Tally()
-    try:
-        with closing(_rows(source, index, options, num_proc)) as rows:
-            progress = tqdm(rows, total=len(index), unit="record", desc=f"building {source.name}")
-            for microvolts, row, split, reason in progress:
-                tally.seen[split].add(row["patient_id"])
-                if reason:
-                    tally.dropped[reason][split] += 1
-                    continue
-                tally.patients[split].add(row["patient_id"])
-                tally.languages[split][row["language"]] += 1
-                writers[split].add(microvolts, row)
-        assert_patient_disjoint(tally.seen)
-        files = {split: writer.finish() for split, writer in writers.items()}
-    finally:
-        for writer in writers.values():
-            writer.close()
-    written = [split for split in SPLITS if writers[split].rows]
-    if not written:
-        raise EcgInputError(f"{source.name}: none of {len(index)} records is left to write; see the cleaning rules")
-    result = BuildResult(
-        out=out,
-        rows={split: writers[split].rows for split in written},
-        patients={split: len(tally.patients[split]) for split in written},
-        languages={split: dict(sorted(tally.languages[split].items())) for split in written},
-        dropped={reason: dict(tally.dropped[reason]) for reason in sorted(tally.dropped)},
-    )
-    write_card(folder, source, options, result, {split: files[split] for split in written})
+    options = options or BuildOptions()
+    source = _source(source_name, src, sampling_rate, options)
+    folder = ResumableFolder(Path(out), BUILD_FILE)
+    with folder.saying_what_is_full(), _listed(source, options) as work_list:
+        plan = make_plan(source, source_name, options, sending, work_list)
+        # Who began to replace a finished data set has said so then.
+        if not (fresh or folder.is_under_way(plan)) and (done := _already_built(folder.out, plan)):
+            return done
+        with folder.alone(fresh):
+            folder.take_up(plan)
+            job = _job(folder, source, options, sending, work_list)
+            result = _complete(
+                folder, job, plan, run_shards(job, work_list.shards(SHARD_ROWS), num_proc or _processors())
+            )
+            folder.finish()
     return result
 
 
-_Row = tuple[np.ndarray, dict[str, Any], str, str | None]  # signal, other columns, split, why it is dropped
+def build_part(
+    source_name: str,
+    src: str | Path | None,
+    out: str | Path,
+    part: tuple[int, int],
+    sampling_rate: int = 100,
+    num_proc: int | None = None,
+    options: BuildOptions | None = None,
+    sending: Sending = NOTHING_SENT,
+) -> PartResult:
+    """Builds the i-th of n parts of a data set's shards, beside other machines that build the others.
 
+    All are given the same `out` on a disk they share. When all have ended, `build` with the same arguments finds the
+    work done and puts the data set together.
 
-def _rows(source: Source, index: Sequence[Any], options: BuildOptions, num_proc: int) -> Generator[_Row, None, None]:
-    """Yields every record of `index` in its order, read by `num_proc` processes."""
-    chunks = [index[i : i + CHUNK] for i in range(0, len(index), CHUNK)]
-    if num_proc == 1:
-        for chunk in chunks:
-            yield from _read_chunk(source, chunk, options)
-        return
-    with ProcessPoolExecutor(num_proc, initializer=_start_worker) as pool:
-        # Only so many chunks are on their way that a slow disk cannot fill the memory.
-        pending = deque(pool.submit(_read_chunk, source, chunk, options) for chunk in chunks[: 4 * num_proc])
-        waiting = iter(chunks[4 * num_proc :])
-        try:
-            while pending:
-                rows = pending.popleft().result()
-                pending.extend(pool.submit(_read_chunk, source, chunk, options) for chunk in islice(waiting, 1))
-                yield from rows
-        except BrokenProcessPool as error:
-            raise RuntimeError(
-                "a worker process was ended from outside, as happens when memory runs out; try a smaller --num-proc"
-            ) from error
-        finally:
-            for future in pending:
-                future.cancel()
+    Args:
+        source_name: as for `build`, like the other arguments.
+        src: see there.
+        out: see there.
+        part: (i, n), i from 1 to n.
+        sampling_rate: see there.
+        num_proc: see there.
+        options: see there.
+        sending: see there.
 
-
-def _read_chunk(source: Source, chunk: Sequence[Any], options: BuildOptions) -> list[_Row]:
-    return [_to_row(source.read(entry), options) for entry in chunk]
-
-
-def _to_row(record: EcgRecord, options: BuildOptions) -> _Row:
-    report = clean(record.report, options.cleaning)
-    language = record.language if options.name_language else None
-    row = {
-        "ecg_id": record.ecg_id,
-        "patient_id": record.patient_id,
-        "sampling_rate": record.sampling_rate,
-        "report_raw": record.report,
-        "report": report,
-        "language": record.language,
-        "prompt": draw_prompt(record.ecg_id, language, options.seed),
-        "completion": report,
-        "age": record.age,
-        "sex": record.sex,
-        "scp_codes": [{"code": code, "likelihood": percent} for code, percent in record.scp_codes.items()],
-        "measurements": [{"name": name, "value": value} for name, value in record.measurements.items()],
-        "quality": [{"name": name, "text": text} for name, text in record.quality.items()],
-        "source": record.source,
-    }
-    split = split_of(record.fold, record.patient_id)
-    return _microvolts(record), row, split, drop_reason(record.report, options.cleaning)
-
-
-def _microvolts(record: EcgRecord) -> np.ndarray:
-    """Rounds to int16 microvolts; a missing sample becomes WFDB's -32768."""
-    microvolts = np.rint(record.signal * np.float32(1000))
-    peak = float(np.nanmax(np.abs(microvolts), initial=0))
-    if peak > 32767:
-        raise EcgInputError(
-            f"record {record.ecg_id}: {peak / 1000:g} mV, more than 16 bits of microvolts hold (32.767 mV); "
-            "check the header's gain"
-        )
-    return np.nan_to_num(microvolts, nan=MISSING_INT16).astype(np.int16)
-
-
-def _start_worker() -> None:
-    """Ends this worker when the process that started it is gone: a killed build leaves no process behind."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=lambda: (wait([parent.sentinel]), os._exit(1)), daemon=True).start()
-
-
-def _part(index: Sequence[Any], shard: tuple[int, int] | None) -> Sequence[Any]:
-    if shard is None:
-        return index
-    i, n = shard
+    Raises:
+        EcgInputError: as `build`, or i is not within 1 to n.
+    """
+    i, n = part
     if not 1 <= i <= n:
         raise EcgInputError(f"shard {i}/{n}, expected i/n with i from 1 to n")
-    return index[len(index) * (i - 1) // n : len(index) * i // n]
+    options = options or BuildOptions()
+    source = _source(source_name, src, sampling_rate, options)
+    folder = ResumableFolder(Path(out), BUILD_FILE)
+    with folder.saying_what_is_full(), _listed(source, options) as work_list, folder.beside_others(f"part {i}/{n}"):
+        folder.take_up(make_plan(source, source_name, options, sending, work_list))
+        job = _job(folder, source, options, sending, work_list)
+        shards = work_list.shards(SHARD_ROWS)
+        mine = shards[i - 1 :: n]
+        run_shards(job, mine, num_proc or _processors())
+        missing = sum(not job.noted(shard) for shard in shards)
+    return PartResult(folder.out, len(mine), missing)
+
+
+def _source(name: str, src: str | Path | None, sampling_rate: int, options: BuildOptions) -> Source:
+    check_options(name, options.source_options)
+    source = source_class(name)(None if src is None else Path(src), sampling_rate, **options.source_options)
+    if sampling_rate not in source.sampling_rates:
+        offered = ", ".join(map(str, source.sampling_rates))
+        raise EcgInputError(f"{source.name} is not built at {sampling_rate} Hz; choose one of {offered}")
+    return source
+
+
+@contextmanager
+def _listed(source: Source, options: BuildOptions) -> Iterator[WorkList]:
+    """Lists the archive in a temporary file of this machine."""
+    with tempfile.TemporaryDirectory(prefix="meit-build-") as folder:
+        rule = SplitRule(options.splits, options.split_seed)
+        work_list = WorkList.write(Path(folder) / "records.sqlite", source.index(), rule)
+        if not work_list.count():
+            raise EcgInputError(f"{source.name}: no record is listed; look into the archive's folder")
+        yield work_list
+
+
+def _job(
+    folder: ResumableFolder, source: Source, options: BuildOptions, sending: Sending, work_list: WorkList
+) -> ShardJob:
+    return ShardJob(source, options, sending, work_list, folder.content / DATA, folder.drafts, folder.notes)
+
+
+def make_plan(
+    source: Source, source_name: str, options: BuildOptions, sending: Sending, work_list: WorkList
+) -> dict[str, Any]:
+    """Returns all that decides the content, as build.json has it."""
+    return {
+        "schema": SCHEMA_VERSION,
+        "builder": source_name,
+        "source": source.name,
+        "sampling_rate": source.sampling_rate,
+        "options": options.as_json(),
+        "translator": make_translator(options.translator, sending).version,
+        "shard_rows": SHARD_ROWS,
+        "records": work_list.digest,
+        "code": code_digest(),
+    }
+
+
+def _already_built(out: Path, plan: Mapping[str, Any]) -> BuildResult | None:
+    """Returns the data set that is there, if it is whole and just what is asked for.
+
+    Raises:
+        EcgInputError: there is one of another source or with other options, which nobody asked to throw away.
+    """
+    if not (out / BUILD_FILE).is_file():
+        return None
+    there = json.loads((out / BUILD_FILE).read_text(encoding="utf-8"))
+    wanted = json.loads(json.dumps(plan))
+    other = sorted(name for name in ("builder", "sampling_rate", "options") if there.get(name) != wanted[name])
+    if other:
+        raise EcgInputError(
+            f"{out} holds a finished data set with another {', '.join(other)}; give another folder, or replace it with "
+            "--fresh"
+        )
+    # The same data set of an older archive or by older code is what a rebuild is for.
+    if any(there.get(name) != wanted[name] for name in wanted) or not (out / MANIFEST_FILE).is_file():
+        return None
+    notes = json.loads((out / MANIFEST_FILE).read_text(encoding="utf-8"))
+    whole = all(
+        (out / note["file"]).is_file() and sha256_of(out / note["file"]) == note["sha256"]
+        for note in notes
+        if note["file"]
+    )
+    counts = {name: value for name, value in there.items() if name not in wanted and name != "dropped"}
+    return BuildResult(out, counts, there["dropped"], built=False) if whole else None
+
+
+def _complete(
+    folder: ResumableFolder, job: ShardJob, plan: Mapping[str, Any], notes: Sequence[ShardNote]
+) -> BuildResult:
+    """Writes card, counts and manifest beside the shards."""
+    files: dict[str, list[Path]] = {
+        split: [job.data / note.file for note in notes if note.split == split and note.file] for split in SPLITS
+    }
+    files = {split: paths for split, paths in files.items() if paths}
+    dropped = dropped_of(notes)
+    if not files:
+        records = sum(job.work_list.count().values())
+        raise EcgInputError(
+            f"{job.source.name}: none of {records} records is left to write ({_named(dropped)}); see the cleaning "
+            "rules in docs/dataset.md, and look into the archive's folder where they are damaged"
+        )
+    lengths = {note.samples: note.file for note in notes if note.file}
+    if len(lengths) > 1:
+        raise EcgInputError(f"records of {' and '.join(map(str, lengths))} samples; one data set holds one length")
+    result = BuildResult(folder.out, figures.count(files), dropped)
+    write_card(folder.content, job.source, plan, result.counts, dropped, files)
+    manifest = [{**asdict(note), "file": f"{DATA}/{note.file}" if note.file else None} for note in notes]
+    write_whole(folder.content / MANIFEST_FILE, json.dumps(manifest, indent=1) + "\n")
+    # Last: a folder that has this file is a finished data set.
+    write_whole(folder.content / BUILD_FILE, json.dumps({**plan, **result.counts, "dropped": dropped}, indent=1) + "\n")
+    return result
+
+
+def _named(dropped: Mapping[str, Mapping[str, int]]) -> str:
+    return ", ".join(f"{sum(by_split.values())} {reason}" for reason, by_split in dropped.items())
 
 
 def _processors() -> int:

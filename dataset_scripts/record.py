@@ -7,14 +7,23 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from dataset_scripts.errors import EcgInputError as EcgInputError
 from modeling_meit.ecg_signal import STANDARD_LEADS
 
 
-class EcgInputError(ValueError):
-    """Input that cannot be used; its one line says what was given, what was expected and what to do.
+@dataclass(frozen=True)
+class Label:
+    """One diagnosis or finding as an archive codes it.
 
-    The `meit` command prints it and exits with 2.
+    Attributes:
+        system: of the code, for example "snomed-ct".
+        code: as the archive writes it.
+        name: full English name in snake case, for example "left_bundle_branch_block".
     """
+
+    system: str
+    code: str
+    name: str
 
 
 @dataclass(frozen=True)
@@ -26,13 +35,17 @@ class EcgRecord:
         patient_id: unique within its archive; every split is disjoint in it.
         signal: float32 [12, T] in millivolts, rows in the order of `STANDARD_LEADS`; a missing sample is NaN.
         sampling_rate: in Hz.
-        report: the report word for word as the archive has it.
+        report: the report word for word as the archive has it, separate statements on lines of their own; empty where
+            the archive has none.
         language: "de", "en", "sv" or "other".
         source: the archive with its version, for example "ptb-xl-1.0.3".
         fold: the archive's own fold where it has one.
         age: in years; None where unknown. PTB-XL's 300 ("over 89") is kept.
         sex: "male", "female" or None.
+        text: what is to be cleaned and learnt where that is not `report` itself: its statements joined to sentences,
+            or sentences made from the labels.
         scp_codes: SCP-ECG statement -> likelihood in percent.
+        labels: in any other code system.
         measurements: name (with its unit, as in "pr_interval_ms") -> value.
         quality: what the archive says of the recording's quality, name -> text.
     """
@@ -47,7 +60,9 @@ class EcgRecord:
     fold: int | None = None
     age: float | None = None
     sex: str | None = None
+    text: str | None = None
     scp_codes: Mapping[str, float] = field(default_factory=dict)
+    labels: tuple[Label, ...] = ()
     measurements: Mapping[str, float] = field(default_factory=dict)
     quality: Mapping[str, str] = field(default_factory=dict)
 

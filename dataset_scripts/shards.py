@@ -1,7 +1,10 @@
-"""The Parquet layout of a data set: columns, encodings, and shards that are numbered once all are written."""
+"""The Parquet layout of a data set: its columns, their encodings, and the writing of one shard."""
 
 from __future__ import annotations
 
+import hashlib
+import os
+import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,15 +15,19 @@ import pyarrow.parquet as pq
 from datasets import Features, List, Value
 
 from dataset_scripts.record import EcgInputError
+from dataset_scripts.signals.quality import FEATURES
 from modeling_meit.ecg_signal import STANDARD_LEADS
 
 # Chosen by measurement: the table is in docs/dataset.md, `python benchmarks/reading.py` prints it.
 ROW_GROUP_ROWS = 256
-SHARD_ROWS = 4096
+SHARD_ROWS = 2048  # at most; the unit of work, and of what a killed build has to do again
 CODEC, CODEC_LEVEL = "zstd", 3
 SIGNAL_ENCODING = "BYTE_STREAM_SPLIT"
+PAGE_BYTES = 256 << 10
+_LIST = "list[string]"
+SIGNAL_QUALITY = {name: List(Value("string")) if kind == _LIST else Value(kind) for name, kind in FEATURES.items()}
 _SIGNAL_LEAF = "signal.list.element.list.element"
-_TEXT_LEAVES = ("report_raw", "report", "language", "prompt", "completion", "sex", "source")
+_TEXT_LEAVES = ("report_raw", "report", "report_en", "language", "prompt", "completion", "sex", "source")
 
 
 def features(samples: int) -> Features:
@@ -33,14 +40,18 @@ def features(samples: int) -> Features:
             "sampling_rate": Value("int32"),
             "report_raw": Value("string"),
             "report": Value("string"),
+            "report_en": Value("string"),
             "language": Value("string"),
             "prompt": Value("string"),
             "completion": Value("string"),
+            "questions": List({"task": Value("string"), "prompt": Value("string"), "completion": Value("string")}),
             "age": Value("float32"),
             "sex": Value("string"),
             "scp_codes": List({"code": Value("string"), "likelihood": Value("float32")}),
+            "labels": List({"system": Value("string"), "code": Value("string"), "name": Value("string")}),
             "measurements": List({"name": Value("string"), "value": Value("float32")}),
             "quality": List({"name": Value("string"), "text": Value("string")}),
+            "signal_quality": SIGNAL_QUALITY,
             "source": Value("string"),
         }
     )
@@ -61,30 +72,48 @@ def signal_batch(dataset: Any, indices: Sequence[int] | slice) -> np.ndarray:
     return column.flatten().flatten().to_numpy().reshape(-1, leads, samples)
 
 
-class SplitWriter:
-    """Writes the rows of one split in row groups of equal size, a new file after every `SHARD_ROWS` rows.
+def sha256_of(path: Path) -> str:
+    """Returns a file's SHA-256 in hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
 
-    The files are called `.part` until `finish` knows how many there are: what a killed build leaves is no data set.
+
+class ShardWriter:
+    """Writes the rows of one shard in row groups of equal size, to a name that no reader takes for a data file.
+
+    A context manager: what was not finished is removed.
 
     Args:
-        folder: where the files go.
-        split: its name.
+        path: of the Parquet file to be.
+        drafts: folder of the same disk to write it in, so that what a killed process leaves is not beside the data;
+            None takes the file's own.
     """
 
-    def __init__(self, folder: Path, split: str) -> None:
-        self.folder, self.split = folder, split
+    def __init__(self, path: Path, drafts: Path | None = None) -> None:
+        self.path = path
         self.rows = 0
-        self._parts: list[Path] = []
+        # Two processes told to do the same shard must not write into one file.
+        self._part = (drafts or path.parent) / f"{path.name}.{uuid.uuid4().hex}.part"
         self._writer: pq.ParquetWriter | None = None
         self._pending: list[tuple[np.ndarray, Mapping[str, Any]]] = []
         self._schema = pa.schema([])  # until the first row
         self._shape: tuple[int, ...] = ()
 
+    def __enter__(self) -> ShardWriter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close()
+        self._part.unlink(missing_ok=True)
+
     def add(self, signal: np.ndarray, row: Mapping[str, Any]) -> None:
         """Adds one row.
 
         Args:
-            signal: int16 [12, T] in microvolts; the first row of the split decides T.
+            signal: int16 [12, T] in microvolts; the first row of the shard decides T.
             row: the other columns.
 
         Raises:
@@ -99,39 +128,46 @@ class SplitWriter:
                 "one data set holds records of one length"
             )
         self._pending.append((signal, row))
+        self.rows += 1
         if len(self._pending) == ROW_GROUP_ROWS:
             self._write_row_group()
 
-    def finish(self) -> list[Path]:
-        """Writes what is pending and gives the files their final names; returns them."""
+    def finish(self) -> str | None:
+        """Writes what is pending and gives the file its name.
+
+        Returns:
+            the file's SHA-256; None where there was no row, and so is no file.
+        """
+        if not self.rows:
+            return None
         if self._pending:
             self._write_row_group()
-        self.close()
-        names = [f"{self.split}-{i:05d}-of-{len(self._parts):05d}.parquet" for i in range(len(self._parts))]
-        return [part.rename(self.folder / name) for part, name in zip(self._parts, names, strict=True)]
+        self._close()
+        with self._part.open("r+b") as file:
+            os.fsync(file.fileno())
+        digest = sha256_of(self._part)
+        self._part.replace(self.path)
+        return digest
 
-    def close(self) -> None:
-        """Closes the file that is being written."""
+    def _close(self) -> None:
         if self._writer:
             writer, self._writer = self._writer, None
             writer.close()
 
     def _write_row_group(self) -> None:
         if self._writer is None:
-            self._parts.append(self.folder / f"{self.split}-{len(self._parts):05d}.part")
             self._writer = pq.ParquetWriter(
-                self._parts[-1],
+                self._part,
                 self._schema,
                 compression=CODEC,
                 compression_level=CODEC_LEVEL,
                 use_dictionary=list(_TEXT_LEAVES),
                 column_encoding={_SIGNAL_LEAF: SIGNAL_ENCODING},
+                data_page_size=PAGE_BYTES,
+                write_statistics=list(_TEXT_LEAVES),  # nobody asks for the least of a signal's samples
             )
         self._writer.write_table(self._table())
-        self.rows += len(self._pending)
         self._pending.clear()
-        if self.rows % SHARD_ROWS == 0:
-            self.close()
 
     def _table(self) -> pa.Table:
         signals = np.stack([signal for signal, _ in self._pending])

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,46 +12,54 @@ from dataset_scripts.record import EcgInputError
 
 SPLITS = ("train", "validation", "test")
 FOLDS = 10
+# Name -> shares of patients in train and validation; the rest is test. The last two send everything one way: train on
+# one archive and test on another.
+SHARES = {"70-10-20": (0.7, 0.1), "80-10-10": (0.8, 0.1), "all-train": (1.0, 0.0), "all-test": (0.0, 0.0)}
+SCHEMES = ("official", *SHARES)
 
 
-def split_of(fold: int | None, patient_id: str) -> str:
-    """Names the split of a record: folds 1-8 train, 9 validation, 10 test.
+@dataclass(frozen=True)
+class SplitRule:
+    """Which split a record belongs to, by its patient alone or by the archive's own fold.
 
-    So Strodthoff et al. 2021, IEEE J Biomed Health Inform 25:1519, doi 10.1109/JBHI.2020.3022989. A record whose
-    archive gives no fold gets one from its patient's id, so that all of a patient's records share it.
+    "official" takes folds 1-8 for train, 9 for validation, 10 for test, as Strodthoff et al. 2021 do (IEEE J Biomed
+    Health Inform 25:1519, doi 10.1109/JBHI.2020.3022989); a record whose archive gives no fold gets one from its
+    patient's id. "70-10-20" and "80-10-10" are MEIT's (arXiv 2403.04945), which drew records; here a hash of seed and
+    patient decides, so a patient's records stay together and the shares are expected ones. "all-train" and "all-test"
+    are for zero-shot tests from one archive to another.
 
-    Raises:
-        EcgInputError: the fold is not one of 1 to 10.
-    """
-    if fold is None:
-        fold = 1 + int(_fraction(patient_id, seed=0) * FOLDS)
-    if not 1 <= fold <= FOLDS:
-        raise EcgInputError(
-            f"patient {patient_id}: fold {fold}, expected 1 to {FOLDS}; correct the archive's fold column"
-        )
-    return {9: "validation", 10: "test"}.get(fold, "train")
-
-
-def assert_patient_disjoint(patients: Mapping[str, set[str]]) -> None:
-    """Checks that no patient is in two splits.
-
-    Args:
-        patients: split -> the ids of its patients.
+    Attributes:
+        scheme: one of `SCHEMES`.
+        seed: another seed draws other patients; nothing to "official" where the archive has folds.
 
     Raises:
-        EcgInputError: names the first patients that are.
+        EcgInputError: unknown scheme.
     """
-    splits = sorted(patients)
-    shared = {p for i, a in enumerate(splits) for b in splits[i + 1 :] for p in patients[a] & patients[b]}
-    if shared:
-        named = ", ".join(
-            f"{patient} ({' and '.join(s for s in SPLITS if patient in patients.get(s, set()))})"
-            for patient in sorted(shared)[:5]
-        )
-        raise EcgInputError(
-            f"{len(shared)} patients are in more than one split: {named}; a split must be disjoint in its patients, "
-            "so correct the archive's folds"
-        )
+
+    scheme: str = "official"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.scheme not in SCHEMES:
+            raise EcgInputError(f"unknown splits '{self.scheme}'; choose one of {', '.join(SCHEMES)}")
+
+    def __call__(self, patient_id: str, fold: int | None) -> str:
+        """Names the split of one record.
+
+        Raises:
+            EcgInputError: the fold is not one of 1 to 10.
+        """
+        if self.scheme != "official":
+            train, validation = SHARES[self.scheme]
+            place = _fraction(patient_id, self.seed)
+            return SPLITS[0] if place < train else SPLITS[1] if place < train + validation else SPLITS[2]
+        if fold is None:
+            fold = 1 + int(_fraction(patient_id, self.seed) * FOLDS)
+        if not 1 <= fold <= FOLDS:
+            raise EcgInputError(
+                f"patient {patient_id}: fold {fold}, expected 1 to {FOLDS}; correct the archive's fold column"
+            )
+        return {9: SPLITS[1], 10: SPLITS[2]}.get(fold, SPLITS[0])
 
 
 def patient_holdout(patient_ids: Sequence[str], share: float, seed: int = 0) -> np.ndarray:

@@ -12,12 +12,13 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from dataset_scripts.instructions.prompts import draw_prompt
+from dataset_scripts.instructions.prompts import without_language
 from dataset_scripts.record import EcgInputError
+from dataset_scripts.reports.language import LANGUAGES
 from eval_suite.controls import EcgControl, check_control, shuffled_partners
 from eval_suite.predictions import read_predictions, read_settings, write_predictions
 from eval_suite.report_model import ReportModel
-from eval_suite.rows import ReportRows, check_limit, report_rows
+from eval_suite.rows import check_limit, report_rows
 
 
 def generate_predictions(
@@ -31,7 +32,6 @@ def generate_predictions(
     batch_size: int = 64,
     generation: Mapping[str, Any] | None = None,
     seed: int = 0,
-    prompt_seed: int = 0,
     limit: int | None = None,
     device: str | None = None,
     dtype: str | None = None,
@@ -49,7 +49,6 @@ def generate_predictions(
         batch_size: rows at a time.
         generation: arguments for `generate`; what it leaves out is the model's own generation_config's.
         seed: of the shuffling and of sampling, if `generation` samples.
-        prompt_seed: the seed that the data set's prompts were drawn with.
         limit: only the first rows; shuffled ECGs still come from all of `rows`.
         device: see `ReportModel`.
         dtype: see `ReportModel`.
@@ -72,7 +71,7 @@ def generate_predictions(
     model = model if isinstance(model, ReportModel) else ReportModel(model, device=device, dtype=dtype)
     text = report_rows(rows, text_column)
     chosen = text.head(limit)
-    prompts = _prompts(list(rows["prompt"])[:limit], chosen, language_told, prompt_seed)
+    prompts = _prompts(list(rows["prompt"])[:limit], chosen.languages, language_told)
     partners = shuffled_partners(text.patient_ids, seed) if ecg == "shuffled" else np.arange(len(text))
     shown = partners[: len(chosen)]
     signals = rows.select_columns(["signal", "sampling_rate"]).with_format("numpy")
@@ -122,26 +121,15 @@ def generate_predictions(
     return predictions
 
 
-def _prompts(prompts: list[str], rows: ReportRows, language_told: bool, seed: int) -> list[str]:
+def _prompts(prompts: list[str], languages: Sequence[str], language_told: bool) -> list[str]:
     """The prompts to use: the data set's, or the same without their language."""
-    bare = [draw_prompt(ecg_id, None, seed) for ecg_id in rows.ecg_ids]
-    naming = [
-        draw_prompt(ecg_id, language, seed) for ecg_id, language in zip(rows.ecg_ids, rows.languages, strict=True)
-    ]
-    if language_told:
-        if prompts == bare != naming:
-            raise EcgInputError(
-                "the data set's prompts name no language, but the language is to be told; build it with the language "
-                "or evaluate without telling it"
-            )
-        return prompts
-    for prompt, start, ecg_id in zip(prompts, bare, rows.ecg_ids, strict=True):
-        if not prompt.startswith(start):
-            raise EcgInputError(
-                f"record {ecg_id}'s prompt was not drawn with prompt seed {seed}; give the seed the data set was built "
-                "with"
-            )
-    return bare
+    bare = [without_language(prompt) for prompt in prompts]
+    if language_told and bare == prompts and not LANGUAGES.keys().isdisjoint(languages):
+        raise EcgInputError(
+            "the data set's prompts name no language, but the language is to be told; build it with the language or "
+            "evaluate without telling it"
+        )
+    return prompts if language_told else bare
 
 
 def _check_new_tokens(defaults: Any, generation: Mapping[str, Any]) -> None:

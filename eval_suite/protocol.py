@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from typing import Literal
 
-from eval_suite.metrics.text import metric_definitions
+from dataset_scripts.errors import EcgInputError
+from eval_suite.metrics.bertscore import PAPERS_MODEL, BertScore
+from eval_suite.metrics.release import release_definitions, release_statistics, release_texts
+from eval_suite.metrics.text import TextStatistics, metric_definitions, text_statistics
 
 
 @dataclass(frozen=True)
@@ -15,11 +21,17 @@ class Protocol:
         name: as `--protocol` and the tables give it.
         version: raised with every change of rows, tokens, metrics, controls or intervals.
         rules: what it prescribes, in a sentence.
+        left_in: what is scored with both texts: nothing, the released code's tag, or the whole prompt.
     """
 
     name: str
     version: int
     rules: str
+    left_in: Literal["nothing", "tag", "prompt"] = "nothing"
+
+    def definitions(self) -> dict[str, str]:
+        """What each of its columns is, label -> text."""
+        return metric_definitions() if self.left_in == "nothing" else release_definitions(self.left_in == "prompt")
 
 
 STRICT = Protocol(
@@ -28,6 +40,95 @@ STRICT = Protocol(
     rules="the model's answer alone (no prompt, no template, no special token) against the whole report of the row, "
     "every row of the split, corpus-level BLEU, one tokenisation for every metric",
 )
+MEIT_RELEASE = Protocol(
+    name="meit-release",
+    version=1,
+    rules="as MEIT's released code scores (not comparable with strict): BLEU of batches of 32 rows averaged, tokens "
+    "between white space, the tag <|assistant|>: left in both texts, CIDEr-D without document frequencies",
+    left_in="tag",
+)
+MEIT_RELEASE_PROMPT = Protocol(
+    name="meit-release-prompt",
+    version=1,
+    rules="as MEIT's released zero-shot and BERTScore scripts score (not comparable with anything else): as "
+    "meit-release, and the whole prompt left in both texts, which every system then gets right",
+    left_in="prompt",
+)
+PROTOCOLS = {protocol.name: protocol for protocol in (STRICT, MEIT_RELEASE, MEIT_RELEASE_PROMPT)}
+
+
+def find_protocol(name: str) -> Protocol:
+    """The protocol of that name.
+
+    Raises:
+        EcgInputError: there is none.
+    """
+    if name not in PROTOCOLS:
+        near = get_close_matches(name, PROTOCOLS, n=1)
+        raise EcgInputError(
+            f"no protocol {name!r}{f', did you mean {near[0]!r}?' if near else ''}; there are {', '.join(PROTOCOLS)}"
+        )
+    return PROTOCOLS[name]
+
+
+def score_rows(
+    predictions: Sequence[str],
+    references: Sequence[str],
+    prompts: Sequence[str] | None = None,
+    protocol: Protocol | str = STRICT,
+    *,
+    bertscore: BertScore | None = None,
+) -> TextStatistics:
+    """The rows' statistics under a protocol, for `eval_suite.statistics` to put intervals on.
+
+    Args:
+        predictions: the model's answers alone, one a row; an empty one scores zero everywhere.
+        references: one a row, none empty.
+        prompts: the user's turns; only `meit-release-prompt` looks at them.
+        protocol: itself or its name.
+        bertscore: adds its three columns, on the texts as the protocol has them. The two release protocols take only
+            roberta-large, rescaled.
+
+    Raises:
+        EcgInputError: bad rows (`check_texts`), no such protocol, a prompt is missing, or another BERTScore model
+            than the protocol has.
+    """
+    if isinstance(protocol, str):
+        protocol = find_protocol(protocol)
+    released = protocol.left_in != "nothing"
+    if bertscore and released and (bertscore.name != PAPERS_MODEL or not bertscore.rescaled):
+        raise EcgInputError(
+            f"{protocol.name} with {bertscore.columns[2]}, expected {PAPERS_MODEL}, rescaled, as the released code has "
+            "it; give that model with rescaled=True, or leave BERTScore out"
+        )
+    if protocol.left_in == "prompt" and prompts is None:
+        raise EcgInputError(f"{protocol.name} scores the prompts too; give one a row, or take meit-release")
+    if released:
+        texts = release_texts(predictions, references, prompts if protocol.left_in == "prompt" else None)
+        found: TextStatistics = release_statistics(*texts)
+    else:
+        texts = list(predictions), list(references)
+        found = text_statistics(*texts)
+    if bertscore is None:
+        return found
+    return replace(found, row_scores={**found.row_scores, **bertscore.rows(*texts)})
+
+
+def score(
+    predictions: Sequence[str],
+    references: Sequence[str],
+    prompts: Sequence[str] | None = None,
+    protocol: Protocol | str = STRICT,
+    *,
+    bertscore: BertScore | None = None,
+) -> dict[str, float]:
+    """Every text metric of one set of predictions under one protocol, in the table's order; arguments as `score_rows`.
+
+    Raises:
+        EcgInputError: as `score_rows`.
+    """
+    return score_rows(predictions, references, prompts, protocol, bertscore=bertscore).values()
+
 
 CONTROLS = (
     "the model with ECG values of zeros put in after the extractor (blank) and with another patient's record of the "
@@ -80,5 +181,5 @@ class Conditions:
             "interval": f"95 % percentile bootstrap, {self.samples:,} draws of whole patients",
             "seed": str(self.seed),
             "controls": CONTROLS,
-            **metric_definitions(),
+            **self.protocol.definitions(),
         }

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import datasets
 
+from dataset_scripts.open_split import open_split
 from dataset_scripts.record import EcgInputError
 
 TEXT_COLUMNS = ("ecg_id", "patient_id", "language")
@@ -53,41 +54,40 @@ def check_limit(limit: int | None) -> None:
         raise EcgInputError(f"limit {limit}, expected a positive number of rows; leave it out to take every row")
 
 
-def load_split(data: str | Path, split: str, columns: Sequence[str]) -> datasets.Dataset:
-    """One split with just these columns.
+@dataclass(frozen=True)
+class DataSource:
+    """Where a data set lies.
 
-    Args:
-        data: a folder that `meit build` wrote, or a Hub id.
-        split: "train", "validation" or "test".
-        columns: those needed; others are not read.
+    Attributes:
+        place: a folder that `meit build` wrote, or a Hub id.
+        config: which of a repository's data sets; None where there is one.
+        revision: branch, tag or commit on the Hub.
+    """
+
+    place: str
+    config: str | None = None
+    revision: str | None = None
+
+    @classmethod
+    def of(cls, data: str | Path | DataSource) -> DataSource:
+        """Of a folder or Hub id given alone."""
+        return data if isinstance(data, DataSource) else cls(str(data))
+
+    @property
+    def name(self) -> str:
+        """For a table: of a folder only its last name, as its path says nothing to who reads the table elsewhere."""
+        place = Path(self.place).resolve().name if Path(self.place).is_dir() else self.place
+        return " ".join(part for part in (place, self.config, self.revision) if part)
+
+
+def load_split(data: str | Path | DataSource, split: str, columns: Sequence[str]) -> datasets.Dataset:
+    """One split with just these columns; others are not read.
 
     Raises:
         EcgInputError: no such folder or data set, split or column.
     """
-    data = str(data)
-    if Path(data).is_file():
-        raise EcgInputError(f"{data} is a file, expected the folder of a data set as `meit build` writes it")
-    try:
-        available = sorted(datasets.get_dataset_split_names(data))
-    except (
-        FileNotFoundError,
-        datasets.exceptions.DatasetNotFoundError,
-        datasets.data_files.EmptyDatasetError,
-    ) as cause:
-        raise EcgInputError(
-            f"{data} holds no data set that can be reached, expected a folder of Parquet shards as `meit build` writes "
-            "it, or a Hub id"
-        ) from cause
-    if split not in available:
-        raise EcgInputError(f"{data} has no split {split!r}, only {', '.join(available)}; name one of these")
-    stream = datasets.load_dataset(data, split=split, streaming=True)
-    present = stream.column_names or list(next(iter(stream), {}))
-    missing = [column for column in columns if column not in present]
-    if missing:
-        raise EcgInputError(
-            f"{data}, split {split}, lacks the column {', '.join(missing)}; it has {', '.join(sorted(present))}"
-        )
-    return datasets.load_dataset(data, split=split, columns=list(columns))
+    source = DataSource.of(data)
+    return open_split(source.place, split, columns, source.config, source.revision, columns=list(columns))
 
 
 def report_rows(rows: datasets.Dataset, text_column: str) -> ReportRows:
@@ -105,7 +105,7 @@ def report_rows(rows: datasets.Dataset, text_column: str) -> ReportRows:
     return ReportRows(ecg_ids, patient_ids, languages, ["" if text is None else text for text in rows[text_column]])
 
 
-def load_reports(data: str | Path, split: str, text_column: str = "report") -> ReportRows:
+def load_reports(data: str | Path | DataSource, split: str, text_column: str = "report") -> ReportRows:
     """The text side of a split, signals unread.
 
     Raises:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, get_token
+from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi, get_token, snapshot_download
 from huggingface_hub.errors import (
     HfHubHTTPError,
     HFValidationError,
@@ -80,6 +80,33 @@ def read_text(repo_id: str, path: str, revision: str | None = None, kind: str = 
     return Path(local).read_text(encoding="utf-8")
 
 
+def read_branch(repo_id: str, revision: str | None = None, kind: str = "model") -> tuple[str | None, list[str]]:
+    """Head and paths of a branch, of main where there is no such branch; None and nothing if there is no repository.
+
+    Raises:
+        HubError: the Hub refuses or is not reached.
+    """
+    api = HfApi()
+    with _explained(repo_id):
+        try:
+            head = api.repo_info(repo_id, repo_type=kind, revision=revision).sha
+        except RevisionNotFoundError:
+            return (None, []) if revision in (None, MAIN) else read_branch(repo_id, MAIN, kind)
+        except RepositoryNotFoundError:
+            return None, []
+        return head, sorted(_tree(api, repo_id, kind, head))
+
+
+def download(repo_id: str, pattern: str, kind: str = "model", revision: str | None = None) -> Path:
+    """Folder of the files of a repository that match a pattern, from the cache where they are there.
+
+    Raises:
+        HubError: the Hub refuses or is not reached.
+    """
+    with _explained(repo_id):
+        return Path(snapshot_download(repo_id, repo_type=kind, revision=revision, allow_patterns=[pattern]))
+
+
 def push(
     files: Mapping[str, Path | bytes],
     repo_id: str,
@@ -89,6 +116,7 @@ def push(
     private: bool = False,
     revision: str | None = None,
     replaces: Callable[[str], bool] = lambda path: False,
+    base: str | None = None,
 ) -> Pushed:
     """Put files into a repository in one commit, and check what the Hub then holds.
 
@@ -104,6 +132,7 @@ def push(
         revision: the branch to write, begun from main if it is not there; None is main.
         replaces: which files of earlier pushes these stand for; those that are no longer among them are removed. One
             file of weights left beside new shards would be loaded in their place.
+        base: the commit that some of these files were completed from; None where it does not matter.
 
     Raises:
         EcgInputError: as `check_target`, or the client refuses a file.
@@ -122,6 +151,8 @@ def push(
         if revision not in (None, MAIN):
             api.create_branch(repo_id, branch=str(revision), repo_type=kind, exist_ok=True)
         head = api.repo_info(repo_id, repo_type=kind, revision=revision or MAIN).sha
+        if base not in (None, head):
+            raise HubError(f"somebody else wrote to {repo_id} meanwhile; look at what, and publish again")
         before = _tree(api, repo_id, kind, head)
         removed = sorted(path for path in before if path not in files and replaces(path))
         operations: list[CommitOperationAdd | CommitOperationDelete] = [CommitOperationDelete(path) for path in removed]

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
-
-import datasets
 
 from dataset_scripts.record import EcgInputError
 
 # What a recipe may say of how the ECG reaches the language model, of `MeitConfig`.
 FUSION_FIELDS = ("fusion", "num_ecg_tokens", "ecg_layers", "ecg_norm", "ecg_token_id")
-COLUMNS = ("ecg_id", "patient_id", "signal", "sampling_rate", "prompt", "completion")
 
 
 @dataclass
@@ -21,17 +16,31 @@ class DataArguments:
 
     Attributes:
         data: folder of a built data set, or its Hub id.
+        data_config: name of the config on the Hub, such as "ptb-xl"; None where there is one only.
+        data_revision: branch, tag or commit on the Hub; None is its main branch.
+        tasks: what is learnt of each row: "report"; names of tasks in its column `questions`; or "all".
         validation_share: share of the training split's patients held out to watch the run; never the validation split.
         split_seed: draws those patients.
         max_rows: the first so many training rows only, for a quick try.
         augmentation: settings of `EcgAugmentation`; None switches it off.
+        streaming: read the rows while training, in place of loading them first; needs `max_steps`.
+        shuffle_buffer: streamed rows that are read and shuffled at a time.
+        max_eval_rows: held-out rows of a stream to keep for evaluation, the first that come.
+        tokenizer_rows: first rows of a stream that a tokenizer from scratch is learnt from.
     """
 
     data: str = field(default="", metadata={"help": "folder of a built data set, or its Hub id"})
+    data_config: str | None = None
+    data_revision: str | None = None
+    tasks: list[str] = field(default_factory=lambda: ["report"])
     validation_share: float = 0.03
     split_seed: int = 0
     max_rows: int | None = None
     augmentation: dict | None = None
+    streaming: bool = False
+    shuffle_buffer: int = 2048
+    max_eval_rows: int = 256
+    tokenizer_rows: int = 20_000
 
 
 @dataclass
@@ -97,48 +106,3 @@ def check_model(text: TextArguments, own: str) -> None:
         raise EcgInputError(
             f"the recipe's model is {text.model!r}; run {scripts[text.model]} or `meit train`, or set model={own}"
         )
-
-
-def training_rows(arguments: DataArguments, watched: bool) -> tuple[datasets.Dataset, Any]:
-    """The training split and the mask of rows held out of it.
-
-    Args:
-        arguments: name data and patients.
-        watched: whether the run is to be evaluated on held-out rows.
-
-    Returns:
-        the data set and a bool array, True for the rows of held-out patients.
-
-    Raises:
-        EcgInputError: for what is no built data set, or one that leaves no row to learn from or to evaluate.
-    """
-    from dataset_scripts.splits import patient_holdout
-
-    if not arguments.data:
-        raise EcgInputError("the recipe names no data; set data=FOLDER, as `meit build` wrote it")
-    path = Path(arguments.data)
-    if path.is_dir() and not (path / "README.md").is_file():
-        raise EcgInputError(f"{path} is not a finished data set: it has no README.md; build it with `meit build`")
-    try:
-        rows = datasets.load_dataset(arguments.data, split="train")
-    except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
-        raise EcgInputError(
-            f"{arguments.data} is no data set with a split `train`; build one with `meit build`, or give a Hub id "
-            f"({' '.join(str(error).split())})"
-        ) from error
-    missing = [name for name in COLUMNS if name not in rows.column_names]
-    if missing:
-        raise EcgInputError(f"{arguments.data} has no column {', '.join(missing)}; build it with `meit build`")
-    if arguments.max_rows is not None:
-        rows = rows.select(range(min(arguments.max_rows, len(rows))))
-    held_out = patient_holdout(rows["patient_id"], arguments.validation_share, arguments.split_seed)
-    if held_out.all():
-        raise EcgInputError(
-            f"validation_share={arguments.validation_share} leaves none of {len(rows)} rows to learn from; lower it"
-        )
-    if watched and not held_out.any():
-        raise EcgInputError(
-            f"validation_share={arguments.validation_share} holds none of {len(rows)} rows out to evaluate on; raise "
-            "it, or set eval_strategy=no"
-        )
-    return rows, held_out

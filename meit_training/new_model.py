@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 import torch
@@ -77,7 +77,7 @@ def load_decoder(text: TextArguments, training: SFTConfig) -> tuple[PreTrainedMo
 
 
 def new_backbone(
-    kind: Any, text: TextArguments, texts: Sequence[str], examples: str
+    kind: Any, text: TextArguments, texts: Iterable[str], examples: str
 ) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     """What `text.decoder` describes with random weights, and a tokenizer learnt from `texts`.
 
@@ -157,7 +157,7 @@ def join(
 
 
 def make_model(
-    text: TextArguments, ecg: EcgArguments, training: SFTConfig, texts: Sequence[str]
+    text: TextArguments, ecg: EcgArguments, training: SFTConfig, texts: Iterable[str]
 ) -> tuple[MeitForCausalLM, PreTrainedTokenizerBase]:
     """The decoder before training, and its tokenizer.
 
@@ -174,7 +174,7 @@ def make_model(
 
 
 def make_seq2seq(
-    text: TextArguments, ecg: EcgArguments, training: Seq2SeqTrainingArguments, texts: Sequence[str]
+    text: TextArguments, ecg: EcgArguments, training: Seq2SeqTrainingArguments, texts: Iterable[str]
 ) -> tuple[MeitForConditionalGeneration, PreTrainedTokenizerBase]:
     """The encoder-decoder before training, and its tokenizer, which pads on the right.
 

@@ -86,7 +86,10 @@ def read(argv: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
     if not argv or argv[0].startswith("--"):
         raise EcgInputError("no recipe was given; the first argument is the path of a YAML file, as in recipes/")
     first_flag = next((place for place, word in enumerate(argv) if word.startswith("--")), len(argv))
-    return merge(load_recipe(argv[0]), overrides(argv[1:first_flag])), list(argv[first_flag:])
+    recipe = merge(load_recipe(argv[0]), overrides(argv[1:first_flag]))
+    # `eval_strategy: no` is what one writes, and YAML reads it as False.
+    recipe |= {key: "no" for key, value in recipe.items() if key.endswith("_strategy") and value is False}
+    return recipe, list(argv[first_flag:])
 
 
 def parse(argv: Sequence[str], *classes: type) -> tuple[Any, ...]:

@@ -16,10 +16,14 @@ from .lora import save_merged
 
 def run_script(name: str, main: Callable[[], Any]) -> None:
     """Run `main`; what the user can mend is one line on stderr and exit code 2."""
+    problem = None
     try:
         main()
     except EcgInputError as error:
-        print(f"{name}: error: {error}", file=sys.stderr)
+        problem = str(error)
+    # Not above: the error would keep all that was open until Python ends.
+    if problem is not None:
+        print(f"{name}: error: {problem}", file=sys.stderr)
         sys.exit(2)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from datasets import Dataset
 from transformers import DataCollatorForSeq2Seq, PreTrainedModel, PreTrainedTokenizerBase
 
 from .ecg_batches import EcgSource
+from .ecg_stream import place_of
 
 
 @dataclass
@@ -26,32 +27,42 @@ class LengthArguments:
     max_report_length: int | None = None
 
 
-def tokenised(dialogues: Dataset, tokenizer: PreTrainedTokenizerBase, lengths: LengthArguments) -> Dataset:
-    """Prompts and reports as tokens, each in the tokenizer's own form for its side.
+def seq2seq_tokens(
+    tokenizer: PreTrainedTokenizerBase, lengths: LengthArguments
+) -> Callable[[str, str], dict[str, list[int]]]:
+    """Returns what makes `input_ids` of a prompt and `labels` of a report, each in the tokenizer's form for its side.
 
     A report ends with the end token, which is added where the tokenizer does not; one that is cut has none, as it did
-    not end there. How many are cut is printed.
+    not end there.
+    """
+    longest = lengths.max_prompt_length
+
+    def tokens(prompt: str, completion: str) -> dict[str, list[int]]:
+        ids = tokenizer(prompt, truncation=longest is not None, max_length=longest)["input_ids"]
+        report = tokenizer(text_target=completion)["input_ids"]
+        if tokenizer.eos_token_id not in report:
+            report = [*report, tokenizer.eos_token_id]
+        return {"input_ids": ids, "labels": report[: lengths.max_report_length]}
+
+    return tokens
+
+
+def tokenised(dialogues: Dataset, tokenizer: PreTrainedTokenizerBase, lengths: LengthArguments) -> Dataset:
+    """Prompts and reports as `seq2seq_tokens` makes them; how many reports are cut is printed.
 
     Args:
-        dialogues: columns prompt, completion, row, as `conversations` makes them.
+        dialogues: with columns prompt and completion, as `conversations` makes them.
         tokenizer: the backbone's.
         lengths: where to cut.
 
     Returns:
-        columns input_ids, labels, row.
+        input_ids and labels in place of prompt and completion.
     """
+    tokens = seq2seq_tokens(tokenizer, lengths)
 
     def convert(example: dict) -> dict:
-        prompt = tokenizer(
-            example["prompt"][0]["content"],
-            truncation=lengths.max_prompt_length is not None,
-            max_length=lengths.max_prompt_length,
-        )["input_ids"]
-        report = tokenizer(text_target=example["completion"][0]["content"])["input_ids"]
-        if tokenizer.eos_token_id not in report:
-            report = [*report, tokenizer.eos_token_id]
-        kept = report[: lengths.max_report_length]
-        return {"input_ids": prompt, "labels": kept, "row": example["row"], "cut": len(kept) < len(report)}
+        made = tokens(*(example[name][0]["content"] for name in ("prompt", "completion")))
+        return {**made, "cut": tokenizer.eos_token_id not in made["labels"]}
 
     made = dialogues.map(convert, remove_columns=["prompt", "completion"], load_from_cache_file=False, desc="Tokens")
     cut = int(np.sum(made["cut"]))
@@ -63,7 +74,7 @@ def tokenised(dialogues: Dataset, tokenizer: PreTrainedTokenizerBase, lengths: L
 class EcgSeq2SeqCollator:
     """transformers' collator for prompt and report, and the ECG it would drop.
 
-    Each example names its row in the source by `row` and says by `augment` whether it is for training.
+    The examples are what `EcgSource.of_examples` reads. The place of the last in its stream goes with the batch.
 
     Args:
         tokenizer: pads the prompts.
@@ -76,7 +87,7 @@ class EcgSeq2SeqCollator:
         self.source = source
 
     def __call__(self, examples: Sequence[dict[str, Any]]) -> dict[str, Any]:
-        """`input_ids`, `attention_mask`, `labels`, `decoder_input_ids`, `ecg_values` and `ecg_mask`."""
-        ecg = self.source([example["row"] for example in examples], [example["augment"] for example in examples])
+        """The text padded, with `decoder_input_ids`, `ecg_values`, `ecg_mask` and, of a stream, `stream_place`."""
+        ecg = self.source.of_examples(examples)
         text = self.pad([{name: example[name] for name in ("input_ids", "labels")} for example in examples])
-        return {**text, **ecg}
+        return {**text, **ecg, **place_of(examples)}

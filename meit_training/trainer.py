@@ -1,4 +1,4 @@
-"""TRL's and transformers' trainers with a learning rate of its own for the ECG encoder, or none."""
+"""TRL's and transformers' trainers with a learning rate of its own for the ECG encoder, or none, and streamed rows."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ from typing import Any
 
 import torch
 from peft import PeftModel
+from torch.utils.data import DataLoader
 from transformers import Seq2SeqTrainer, Trainer
 from trl import SFTTrainer
 
+from .ecg_stream import PLACE, EcgStream
 from .frozen_encoder import freeze_encoder
 from .lora import restore_ecg_precision
+from .stream_position import StreamPosition
 
 
 class _EcgTrainer(Trainer):
@@ -21,6 +24,7 @@ class _EcgTrainer(Trainer):
     Args:
         encoder_learning_rate: peak rate of the encoder; None is the rate of everything else. The schedule is the same.
         encoder_frozen: the encoder stays as it is.
+        stream_position: where the rows are streamed, keeps how far the run has read.
     """
 
     def __init__(
@@ -28,10 +32,14 @@ class _EcgTrainer(Trainer):
         *args: Any,
         encoder_learning_rate: float | None = None,
         encoder_frozen: bool = False,
+        stream_position: StreamPosition | None = None,
         **kwargs: Any,
     ):
         self.encoder_learning_rate = encoder_learning_rate
         super().__init__(*args, **kwargs)
+        self.stream_position = stream_position
+        if stream_position is not None:
+            self.add_callback(stream_position)
         if isinstance(self.model, PeftModel):
             restore_ecg_precision(self.model)
         if encoder_frozen:
@@ -49,6 +57,41 @@ class _EcgTrainer(Trainer):
                 group["params"] = [value for value in group["params"] if id(value) not in encoder]
                 optimizer.add_param_group({**group, "params": own, "lr": self.encoder_learning_rate})
         return optimizer
+
+    def train(self, resume_from_checkpoint: Any = None, **kwargs: Any) -> Any:
+        """As the parent, from the checkpoint's place in the stream where there is one."""
+        if self.stream_position is not None and resume_from_checkpoint:
+            self.train_dataset.start = self.stream_position.read(resume_from_checkpoint)
+        try:
+            return super().train(resume_from_checkpoint=resume_from_checkpoint, **kwargs)
+        finally:
+            if isinstance(self.train_dataset, EcgStream):
+                self.train_dataset.close()
+
+    def get_train_dataloader(self) -> DataLoader:
+        """As the parent makes it; a stream's draws nothing from torch's generator."""
+        if not isinstance(self.train_dataset, EcgStream):
+            return super().get_train_dataloader()
+        workers = self.args.dataloader_num_workers
+        loader = DataLoader(
+            self.train_dataset,
+            batch_size=self._train_batch_size,
+            collate_fn=self.data_collator,
+            num_workers=workers,
+            pin_memory=self.args.dataloader_pin_memory,
+            prefetch_factor=self.args.dataloader_prefetch_factor if workers else None,
+            # A loader draws a seed when it begins: of torch's own, it would shift all draws of a resumed run.
+            generator=torch.Generator(),
+        )
+        return self.accelerator.prepare(loader)
+
+    def get_batch_samples(self, *args: Any, **kwargs: Any) -> tuple[list[Any], Any]:
+        """As the parent reads them; how far a stream was read is taken from its batches, whoever read ahead."""
+        batches, items = super().get_batch_samples(*args, **kwargs)
+        if self.stream_position is not None:
+            for batch in batches:
+                self.stream_position.place = batch.pop(PLACE)
+        return batches, items
 
 
 class EcgSFTTrainer(_EcgTrainer, SFTTrainer):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,8 @@ import pytest
 import checkpoints
 import meit_cli
 from dataset_scripts.sources import REGISTRY
+from meit_commands import train
+from meit_remote.transport import RemoteError
 from tests.ecg_files import made_up_ecg, write_record
 
 
@@ -161,13 +165,14 @@ def test_the_process_ends_with_the_code_and_the_line(tmp_path):
         (OSError(errno.ENOSPC, "No space left on device", "x.png"), 2, "No space left on device: 'x.png'"),
         (ModuleNotFoundError("No module named 'trl'", name="trl"), 2, 'pip install "meit-ecg[train]"'),
         (RuntimeError("two\nlines"), 1, "RuntimeError: two lines"),
+        (RemoteError("judge.example refuses the key"), 1, "error: judge.example refuses the key"),
     ],
 )
 def test_other_failures(capsys, monkeypatch, raised, code, message):
     def fail(_):
         raise raised
 
-    monkeypatch.setattr(meit_cli, "_train", fail)
+    monkeypatch.setattr(train, "_train", fail)
     assert message in fails(capsys, "train", "r.yaml", code=code)
 
 
@@ -175,7 +180,7 @@ def test_debug_shows_where(capsys, monkeypatch):
     def fail(_):
         raise RuntimeError("here")
 
-    monkeypatch.setattr(meit_cli, "_train", fail)
+    monkeypatch.setattr(train, "_train", fail)
     assert meit_cli.main(["--debug", "train", "r.yaml"]) == 1
     assert "Traceback" in capsys.readouterr().err
 
@@ -225,3 +230,21 @@ def test_shipped_models(tmp_path, monkeypatch):
         checkpoints.shipped()
     assert checkpoints.shipped("other") == tmp_path / "other"
     assert checkpoints.shipped_names() == ["other"]
+
+
+def test_a_scheduler_may_end_a_build(tmp_path):
+    (tmp_path / "tmp").mkdir()
+    arguments = ["build", "synthetic", "--out", str(tmp_path / "set"), "--num-records", "100000", "--num-proc", "1"]
+    environment = {**os.environ, "TMPDIR": str(tmp_path / "tmp")}
+    command = [sys.executable, "-m", "meit_cli", *arguments]
+    running = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+    for _ in range(600):
+        if list(tmp_path.glob(".set.partial/drafts/*.part")):
+            break
+        time.sleep(0.1)
+    assert list((tmp_path / "tmp").iterdir())
+    running.terminate()
+    assert running.communicate(timeout=60)[1].splitlines()[-1] == "meit: error: stopped"
+    assert running.returncode == 130
+    assert not list((tmp_path / "tmp").iterdir())
+    assert not (tmp_path / "set").exists()

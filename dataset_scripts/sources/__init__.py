@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,7 +18,15 @@ class Source(Protocol):
         name: the archive with its version, as rows carry it in `source`, for example "ptb-xl-1.0.3".
         description: a few sentences for the data card.
         licence: the licence's identifier on the Hub, for example "cc-by-4.0".
-        citation: BibTeX.
+        licence_name: its name in words; "none stated" where the archive has none.
+        licence_link: where its text is; "" where that is not known.
+        licence_condition: one sentence on what it asks of who passes the data on.
+        patients_known: "" where every record's patient is identified; else one sentence that says for which records
+            not, so that a patient of theirs may be in two splits.
+        citation: BibTeX; "" where there is none.
+        title: the archive's name in words.
+        homepage: where it is to be had; None for one that is made.
+        signals_public: whether signals may be published beside the texts; False publishes an index that rebuilds them.
         sampling_rates: the rates in Hz that a record can be read at.
         sampling_rate: the one chosen.
     """
@@ -26,24 +34,45 @@ class Source(Protocol):
     name: str
     description: str
     licence: str
+    licence_name: str
+    licence_link: str
+    licence_condition: str
+    patients_known: str
     citation: str
+    title: str
+    homepage: str | None
+    signals_public: bool
     sampling_rates: Sequence[int]
     sampling_rate: int
 
-    def __init__(self, src: Path | None, sampling_rate: int, **options: Any) -> None: ...
+    def __init__(self, src: Path | None, sampling_rate: int, **options: Any) -> None:
+        """Takes the folder, the rate in Hz, and options.
 
-    def index(self) -> Sequence[Any]:
-        """Lists every record's metadata, without its signal; each entry is picklable and means something to `read`."""
+        The annotation of an option is int, float, str, bool, a tuple of one of them of any length, or one of these or
+        None: a command line reads the option by it. Attributes that depend on options are the instance's.
+        """
         ...
 
-    def read(self, row: Any) -> EcgRecord:
+    def index(self) -> Iterable[Mapping[str, Any]]:
+        """Yields every record's metadata without its signal, always in the same order.
+
+        An entry holds `ecg_id` and `patient_id` (strings), `fold` (1 to 10) where the archive has folds, and what
+        `read` needs beside them, all of it JSON. Entries come one by one: an archive need not fit into memory.
+        """
+        ...
+
+    def read(self, row: Mapping[str, Any]) -> EcgRecord:
         """Reads one record of `index`; raises `EcgInputError` if it is damaged or missing."""
         ...
 
 
 REGISTRY = {
+    "cinc": "dataset_scripts.sources.cinc:CincSource",
+    "code-15": "dataset_scripts.sources.code_15:Code15Source",
+    "mimic-iv-ecg": "dataset_scripts.sources.mimic_iv_ecg:MimicIvEcgSource",
     "ptb-xl": "dataset_scripts.sources.ptb_xl:PtbXlSource",
     "synthetic": "dataset_scripts.sources.synthetic:SyntheticSource",
+    "wfdb-folder": "dataset_scripts.sources.wfdb_folder:WfdbFolderSource",
 }
 
 

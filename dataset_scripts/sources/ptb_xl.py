@@ -6,38 +6,85 @@ Wagner et al. 2020, Scientific Data 7:154, doi 10.1038/s41597-020-0495-6; archiv
 from __future__ import annotations
 
 import ast
-import csv
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
-from dataset_scripts.record import EcgInputError, EcgRecord
+from dataset_scripts.record import EcgInputError, EcgRecord, Label
 from dataset_scripts.reports.cleaning import clean
 from dataset_scripts.reports.language import detect_language
+from dataset_scripts.sources.licences import LICENCES
+from dataset_scripts.sources.table import plain_id, read_table, record_path
 from dataset_scripts.sources.wfdb_record import read_wfdb
 
 TABLE = "ptbxl_database.csv"
 DURATION = 10  # seconds, of every record
+VERSIONS = ("1.0.1", "1.0.2", "1.0.3")
+
+HEART_AXIS = {
+    "MID": "normal_axis",
+    "LAD": "left_axis_deviation",
+    "ALAD": "extreme_left_axis_deviation",
+    "RAD": "right_axis_deviation",
+    "ARAD": "extreme_right_axis_deviation",
+    "AXL": "horizontal_axis",
+    "AXR": "vertical_axis",
+    "SAG": "sagittal_axis",
+}
+"""The archive's codes of the electrical axis (table 10 of the paper); it took them from the reports automatically."""
+
+INFARCTION_STADIUM = {
+    "Stadium I": "infarction_stage_acute",
+    "Stadium I-II": "infarction_stage_acute_to_subacute",
+    "Stadium II": "infarction_stage_subacute",
+    "Stadium II-III": "infarction_stage_subacute_to_chronic",
+    "Stadium III": "infarction_stage_chronic",
+}
+"""Table 11 of the paper; "unknown" says nothing and becomes no label."""
+
 _FILE_COLUMN = {100: "filename_lr", 500: "filename_hr"}
 _COLUMNS = ("ecg_id", "patient_id", "age", "sex", "report", "scp_codes", "strat_fold", *_FILE_COLUMN.values())
 _SEX = {"0": "male", "1": "female"}
 _MEASUREMENTS = {"height": "height_cm", "weight": "weight_kg"}
 _QUALITY = ("baseline_drift", "static_noise", "burst_noise", "electrodes_problems", "validated_by_human")
 
+_READ = (
+    *("age", "sex", "report", "scp_codes", "heart_axis", "infarction_stadium1", "infarction_stadium2"),
+    *(*_FILE_COLUMN.values(), *_MEASUREMENTS, *_QUALITY),
+)
+
+# What tells the versions apart, by the archive's own changelogs: 1.0.2 drops 36 records that are there twice and 1.0.3
+# drops two more of three equal ones. A file names its version; a table shows it by a record that a later one lacks.
+_CHANGELOGS = {"ptbxl_v103_changelog.txt": "1.0.3", "ptbxl_v102_changelog.txt": "1.0.2"}
+_NOT_IN_1_0_2 = {
+    137, 139, 140, 141, 142, 143, 145, 456, 458, 459, 461, 462, 2506, 2511, 3795, 3798, 3800, 3832, 5817, 7777,
+    7779, 7782, 9821, 9825, 9888, 11810, 11814, 11817, 11838, 13791, 13793, 13796, 13797, 13799, 15742, 18150,
+}  # fmt: skip
+_NOT_IN_1_0_3 = {3801, 11815}
+_KEPT_FOR_THEM = {3802, 11816}
+
 
 class PtbXlSource:
-    """PTB-XL 1.0.3: 21,799 ten-second ECGs of 18,869 patients with reports in three languages and SCP-ECG codes.
+    """PTB-XL: 21,799 ten-second ECGs of 18,869 patients with reports in three languages and SCP-ECG codes.
+
+    The numbers are those of version 1.0.3; 1.0.1 has 21,837 records. `name` carries the version, and is "ptb-xl" alone
+    where nothing tells it.
 
     Args:
         src: the unpacked archive, the folder that holds `ptbxl_database.csv`.
         sampling_rate: 100 or 500 Hz.
+        version: "1.0.1", "1.0.2" or "1.0.3"; by default found out.
 
     Raises:
-        EcgInputError: not such a folder, or another sampling rate.
+        EcgInputError: not such a folder, or another sampling rate or version.
     """
 
-    name = "ptb-xl-1.0.3"
+    name = "ptb-xl"
+    title = "PTB-XL, a large publicly available electrocardiography dataset"
     description = (
         "PTB-XL, a large publicly available electrocardiography dataset: ten-second 12-lead resting ECGs recorded with "
         "Schiller devices, each with the report of a cardiologist or of the device (German, English or Swedish) and "
@@ -45,6 +92,10 @@ class PtbXlSource:
         "by a human."
     )
     licence = "cc-by-4.0"
+    licence_name, licence_link, licence_condition = LICENCES[licence]
+    patients_known = ""
+    homepage = "https://physionet.org/content/ptb-xl/"
+    signals_public = True
     citation = (
         "@article{wagner2020ptbxl,\n"
         "  title = {{PTB-XL}, a large publicly available electrocardiography dataset},\n"
@@ -55,7 +106,7 @@ class PtbXlSource:
     )
     sampling_rates = tuple(_FILE_COLUMN)
 
-    def __init__(self, src: Path | None, sampling_rate: int = 100) -> None:
+    def __init__(self, src: Path | None, sampling_rate: int = 100, version: str | None = None) -> None:
         if sampling_rate not in _FILE_COLUMN:
             raise EcgInputError(
                 f"PTB-XL has its records at 100 and 500 Hz, not at {sampling_rate}; choose one of the two"
@@ -68,33 +119,39 @@ class PtbXlSource:
             below = next(self.src.glob(f"*/{TABLE}"), None) if self.src.is_dir() else None
             hint = f"did you mean {below.parent}?" if below else "give the folder of the unpacked archive"
             raise EcgInputError(f"no {TABLE} in {self.src}; {hint}")
+        if version is not None and version not in VERSIONS:
+            raise EcgInputError(
+                f"PTB-XL has no version {version!r} that is known here; give one of {', '.join(VERSIONS)}"
+            )
+        version = version or _version(self.src)
+        self.name = f"ptb-xl-{version}" if version else "ptb-xl"
 
-    def index(self) -> list[dict[str, str]]:
-        """Reads the archive's table, one dictionary a record, in the table's order.
+    def index(self) -> Iterator[dict[str, Any]]:
+        """Yields the archive's table in its order: the columns that are read, with plain ids and `fold`.
 
         Raises:
-            EcgInputError: the table is empty, not a table, or lacks a column.
+            EcgInputError: the table is empty, not a table, or lacks a column, or an id or fold in it is none.
         """
-        table = self.src / TABLE
-        try:
-            with table.open(encoding="utf-8", newline="") as file:
-                rows = list(csv.DictReader(file))
-        except (UnicodeDecodeError, csv.Error) as error:
-            raise EcgInputError(f"{table} cannot be read as a table ({error}); unpack or download it again") from error
-        missing = [column for column in _COLUMNS if not rows or column not in rows[0]]
-        if missing:
-            raise EcgInputError(
-                f"{table} has no column {', '.join(missing)}; expected the table of PTB-XL 1.0.1 or later"
-            )
-        return rows
+        for row in read_table(self.src / TABLE, _COLUMNS):
+            try:
+                ids = {"ecg_id": plain_id(row["ecg_id"]), "patient_id": plain_id(row["patient_id"])}
+                yield (
+                    {name: row[name] for name in _READ if name in row}
+                    | ids
+                    | {"fold": int(plain_id(row["strat_fold"]))}
+                )
+            except ValueError as error:
+                raise EcgInputError(
+                    f"{self.src / TABLE}, ecg_id {row['ecg_id']}: a field cannot be read ({error}); download it again"
+                ) from error
 
-    def read(self, row: Mapping[str, str]) -> EcgRecord:
-        """Reads one record of the table.
+    def read(self, row: Mapping[str, Any]) -> EcgRecord:
+        """Reads one record of `index`.
 
         Raises:
             EcgInputError: its files are missing or damaged, or its row holds what cannot be read.
         """
-        path = self.src / row[_FILE_COLUMN[self.sampling_rate]]
+        path = record_path(self.src, row[_FILE_COLUMN[self.sampling_rate]])
         signal, sampling_rate = read_wfdb(path)
         samples = DURATION * self.sampling_rate
         if sampling_rate != self.sampling_rate or signal.shape[1] != samples:
@@ -105,17 +162,18 @@ class PtbXlSource:
         report = row["report"]
         try:
             return EcgRecord(
-                ecg_id=_plain_id(row["ecg_id"]),
-                patient_id=_plain_id(row["patient_id"]),
+                ecg_id=row["ecg_id"],
+                patient_id=row["patient_id"],
                 signal=signal.astype(np.float32),
                 sampling_rate=sampling_rate,
                 report=report,
-                language=detect_language(clean(report)),
+                language=_language(report),
                 source=self.name,
-                fold=int(_plain_id(row["strat_fold"])),
+                fold=row["fold"],
                 age=float(row["age"]) if row["age"] else None,
                 sex=_SEX.get(row["sex"].removesuffix(".0")),
-                scp_codes={code: float(percent) for code, percent in ast.literal_eval(row["scp_codes"]).items()},
+                scp_codes=_codes(row["scp_codes"]),
+                labels=_labels(row),
                 measurements={name: float(row[key]) for key, name in _MEASUREMENTS.items() if row.get(key)},
                 quality={key: text for key in _QUALITY if (text := row.get(key, "").strip(" ,"))},
             )
@@ -125,9 +183,41 @@ class PtbXlSource:
             ) from error
 
 
-def _plain_id(text: str) -> str:
-    """Writes "15709.0", as tables passed through pandas have it, as "15709"."""
-    number = float(text)
-    if number != int(number):
-        raise ValueError(f"id {text}, expected a whole number")
-    return str(int(number))
+@lru_cache(maxsize=4096)
+def _codes(text: str) -> Mapping[str, float]:
+    """Reads the dictionary of statements; many records share theirs."""
+    return MappingProxyType({code: float(percent) for code, percent in ast.literal_eval(text).items()})
+
+
+@lru_cache(maxsize=4096)
+def _language(report: str) -> str:
+    return detect_language(clean(report))
+
+
+def _labels(row: Mapping[str, Any]) -> tuple[Label, ...]:
+    """Returns the electrical axis and the stages of infarction that the archive took from the report."""
+    labels = []
+    for system, names, columns in (
+        ("ptb-xl-heart-axis", HEART_AXIS, ("heart_axis",)),
+        ("ptb-xl-infarction-stadium", INFARCTION_STADIUM, ("infarction_stadium1", "infarction_stadium2")),
+    ):
+        for column in columns:
+            code = row.get(column, "")
+            if code in ("", "unknown", "UNK"):
+                continue
+            if code not in names:
+                raise ValueError(f"{column} {code!r}, expected one of {', '.join(names)}")
+            labels.append(Label(system, code, names[code]))
+    return tuple(dict.fromkeys(labels))
+
+
+def _version(src: Path) -> str | None:
+    """Returns the archive's version by its changelogs, or else by the records that its table has and lacks."""
+    for file, version in _CHANGELOGS.items():
+        if (src / file).is_file():
+            return version
+    listed = {row["ecg_id"].removesuffix(".0") for row in read_table(src / TABLE, ("ecg_id",))}
+    for records, version in ((_NOT_IN_1_0_2, "1.0.1"), (_NOT_IN_1_0_3, "1.0.2"), (_KEPT_FOR_THEM, "1.0.3")):
+        if not listed.isdisjoint(map(str, records)):
+            return version
+    return None

@@ -10,6 +10,7 @@ from dataset_scripts.record import EcgInputError, EcgRecord
 from dataset_scripts.simulation.anatomy import frontal_axis
 from dataset_scripts.simulation.recording import draw_recording, patient_case, patient_of, play
 from dataset_scripts.simulation.report_text import LANGUAGES, draw_language, write_report
+from dataset_scripts.sources.licences import LICENCES
 
 SHORTEST_S = 5.0
 
@@ -35,6 +36,10 @@ class SyntheticSource:
     name = "synthetic-1"
     title = "Simulated 12-lead ECGs of meit-ecg"
     licence = "cc0-1.0"
+    licence_name, licence_link, licence_condition = LICENCES[licence]
+    patients_known = ""
+    homepage: str | None = None
+    signals_public = True
     citation = (
         "@misc{meitecg_synthetic,\n  title = {Simulated 12-lead {ECG}s of meit-ecg},\n"
         "  note = {synthetic-1, simulated signals and reports, no patient's data}\n}"

@@ -13,6 +13,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from dataset_scripts.record import EcgInputError
+from dataset_scripts.sources.unreadable import refuse_unreadable
 
 LONGEST_S = 24 * 3600
 MOST_SAMPLES = 100_000_000
@@ -35,7 +36,7 @@ _SIGNAL_LINE = re.compile(
 _SEGMENT_LINE = re.compile(r"(?P<name>\S+)\s+\d+", re.ASCII)
 
 
-def check_wfdb(record: Path, _in_multi_segment: bool = False) -> None:
+def check_wfdb(record: Path) -> None:
     """Refuse a record whose header cannot be read or asks for files that are not beside it, cut short, or absurd.
 
     Args:
@@ -43,8 +44,15 @@ def check_wfdb(record: Path, _in_multi_segment: bool = False) -> None:
 
     Raises:
         EcgInputError: the header or a file it names is missing or short, a name leads outside the header's folder, or
-            the header declares more than 24 h or 100,000,000 samples.
+            the header declares more than 24 h or 100,000,000 samples; or a file that the system does not read.
     """
+    try:
+        _check(record, in_multi_segment=False)
+    except OSError as error:
+        refuse_unreadable(f"record {record}", error)
+
+
+def _check(record: Path, in_multi_segment: bool) -> None:
     header = record.with_name(record.name + ".hea")
     first, *rest = _lines(header)
     found = _matched(_RECORD_LINE, first, header, "name 12 500 5000")
@@ -52,12 +60,12 @@ def check_wfdb(record: Path, _in_multi_segment: bool = False) -> None:
     samples = None if found["samples"] is None else int(found["samples"])
     check_size(header, signals, samples or 0, rate)
     if found["segments"] is not None:
-        if _in_multi_segment:
+        if in_multi_segment:
             raise EcgInputError(f"{header} is a segment made of segments, which WFDB does not allow")
         for line in rest:
             name = _plain_name(_matched(_SEGMENT_LINE, line, header, "name 5000")["name"], header)
             if name != "~":  # a gap
-                check_wfdb(record.with_name(name), _in_multi_segment=True)
+                _check(record.with_name(name), in_multi_segment=True)
         return
     described = [_matched(_SIGNAL_LINE, line, header, "name.dat 16 1000(0)/mV 16 0 0 0 0 V1") for line in rest]
     if len(described) != signals or signals == 0:
@@ -66,7 +74,7 @@ def check_wfdb(record: Path, _in_multi_segment: bool = False) -> None:
         _plain_name(signal["file"], header)
         if not (signal["gain"] or "").isascii():
             raise EcgInputError(f"{header}: units in {signal['gain']!r} are not ASCII; write microvolts as uV")
-    if not (_in_multi_segment and {signal["file"] for signal in described} == {"~"}):  # a layout has no samples
+    if not (in_multi_segment and {signal["file"] for signal in described} == {"~"}):  # a layout has no samples
         _check_samples(header, described, samples, rate)
 
 
@@ -118,7 +126,7 @@ def _matched(pattern: re.Pattern[str], line: str, header: Path, example: str) ->
 
 
 def _plain_name(name: str, header: Path) -> str:
-    if name == ".." or any(character in name for character in "/\\:"):
+    if name in (".", "..") or any(character in name for character in "/\\:"):
         raise EcgInputError(
             f"{header} names the file {name!r}, expected a plain name; only files beside the header are read"
         )

@@ -7,6 +7,7 @@ Layout: header(5) and signal(5) of the WFDB Applications Guide (https://physione
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,14 +16,30 @@ from pathlib import Path
 import numpy as np
 
 from dataset_scripts.record import EcgInputError
+from dataset_scripts.sources.unreadable import refuse_unreadable
+from dataset_scripts.sources.wfdb_check import check_wfdb
 from modeling_meit.ecg_signal import MISSING_INT16, order_leads
 
 _TO_MILLIVOLTS = {"mV": 1.0, "uV": 1e-3, "µV": 1e-3, "V": 1e3}
-_RECORD_LINE = re.compile(r"(?P<name>[\w-]+) (?P<signals>\d+) (?P<rate>\d+) (?P<samples>[1-9]\d*)\s*")
+# MIMIC-IV-ECG writes the (shifted) time and date of the recording at the end of the line.
+_TIME_AND_DATE = r"(?: \d{1,2}:\d{1,2}:\d{1,2}(?:\.\d+)?(?: \d{1,2}/\d{1,2}/\d{4})?)?"
+_RECORD_LINE = re.compile(
+    r"(?P<name>[\w-]+) (?P<signals>\d+) (?P<rate>\d+) (?P<samples>[1-9]\d*)" + _TIME_AND_DATE + r"\s*"
+)
 _SIGNAL_LINE = re.compile(
-    r"(?P<file>[\w.-]+) 16 (?P<gain>\d+(?:\.\d+)?)\((?P<baseline>-?\d+)\)/(?P<units>\S+) "
+    r"(?P<file>[\w-][\w.-]*) 16 (?P<gain>\d+(?:\.\d+)?)\((?P<baseline>-?\d+)\)/(?P<units>\S+) "
     r"\d+ -?\d+ -?\d+ (?P<checksum>-?\d+) 0 (?P<lead>\S.*?)\s*"
 )
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """What the headers of an archive have in common: most archives have one or two of these."""
+
+    gains: np.ndarray
+    baselines: np.ndarray
+    units: tuple[str, ...]
+    leads: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -30,11 +47,8 @@ class _PlainHeader:
     sampling_rate: int
     samples: int
     file: str
-    gains: np.ndarray
-    baselines: np.ndarray
     checksums: np.ndarray
-    units: tuple[str, ...]
-    leads: tuple[str, ...]
+    layout: _Layout
 
 
 def read_wfdb(record: Path) -> tuple[np.ndarray, int]:
@@ -47,30 +61,40 @@ def read_wfdb(record: Path) -> tuple[np.ndarray, int]:
         float64 [12, T] in millivolts, NaN where a sample is missing, and the sampling rate in Hz.
 
     Raises:
-        EcgInputError: a file is missing, cut short or too long, a checksum does not hold, or the leads are not the
-            twelve standard ones.
+        EcgInputError: a file is missing, cannot be read, is cut short or too long or lies elsewhere, a checksum does
+            not hold, or the leads are not the twelve standard ones.
     """
-    header_file = record.with_name(record.name + ".hea")
     try:
-        text = header_file.read_text(encoding="utf-8")
+        return _read(record)
+    except OSError as error:
+        refuse_unreadable(f"record {record}", error)
+
+
+def _read(record: Path) -> tuple[np.ndarray, int]:
+    header_file = f"{record}.hea"
+    try:
+        with open(header_file, encoding="utf-8") as file:
+            text = file.read()
     except FileNotFoundError as error:
-        raise EcgInputError(f"record {record}: no header {header_file.name}; unpack the archive again") from error
+        raise EcgInputError(f"record {record}: no header {record.name}.hea; unpack the archive again") from error
     except UnicodeDecodeError as error:
         raise EcgInputError(f"{header_file} is not text, expected a WFDB header; unpack the archive again") from error
     header = _parse_plain(text)
     if header is None:
+        check_wfdb(record)
         signal, sampling_rate, units, leads = _read_with_wfdb(record)
         order = _lead_order(record, leads)
+        signal = signal[order]
     else:
-        sampling_rate, units, leads = header.sampling_rate, header.units, header.leads
+        sampling_rate, units, leads = header.sampling_rate, header.layout.units, header.layout.leads
         order = _lead_order(record, leads)  # before the samples: a header of 11 leads shall say so, not "wrong size"
-        signal = _read_plain(record, header)
+        signal = _read_plain(record, header, order)
     unknown = sorted(set(units) - set(_TO_MILLIVOLTS))
     if unknown:
         raise EcgInputError(f"record {record}: signals in {', '.join(unknown)}, expected mV, uV or V")
     if set(units) != {"mV"}:
-        signal = signal * np.array([[_TO_MILLIVOLTS[unit]] for unit in units])
-    return signal[order], sampling_rate
+        signal = signal * np.array([_TO_MILLIVOLTS[unit] for unit in units])[order, None]
+    return signal, sampling_rate
 
 
 def _parse_plain(text: str) -> _PlainHeader | None:
@@ -79,44 +103,57 @@ def _parse_plain(text: str) -> _PlainHeader | None:
     first = _RECORD_LINE.fullmatch(lines[0]) if lines else None
     if not first or int(first["signals"]) != len(lines) - 1:
         return None
-    signals = [match for line in lines[1:] if (match := _SIGNAL_LINE.fullmatch(line))]
-    if len(signals) != len(lines) - 1 or len({s["file"] for s in signals}) != 1:
+    signals = [match.groups() for line in lines[1:] if (match := _SIGNAL_LINE.fullmatch(line))]
+    if len(signals) != len(lines) - 1:
         return None
-    gains = np.array([float(s["gain"]) for s in signals])
-    if not gains.all():  # 0 stands for "not calibrated"
+    files, gains, baselines, units, checksums, leads = zip(*signals, strict=True)
+    layout = _layout(gains, baselines, units, leads)
+    if len(set(files)) != 1 or not layout.gains.all():  # 0 stands for "not calibrated"
         return None
     return _PlainHeader(
         sampling_rate=int(first["rate"]),
         samples=int(first["samples"]),
-        file=signals[0]["file"],
-        gains=gains,
-        baselines=np.array([float(s["baseline"]) for s in signals]),
-        checksums=np.array([int(s["checksum"]) for s in signals]),
-        units=tuple(s["units"] for s in signals),
-        leads=tuple(s["lead"] for s in signals),
+        file=files[0],
+        checksums=np.array(checksums, dtype=np.int64),
+        layout=layout,
     )
 
 
-def _read_plain(record: Path, header: _PlainHeader) -> np.ndarray:
-    data_file = record.with_name(header.file)
+@lru_cache
+def _layout(
+    gains: tuple[str, ...], baselines: tuple[str, ...], units: tuple[str, ...], leads: tuple[str, ...]
+) -> _Layout:
+    return _Layout(np.array(gains, dtype=np.float64), np.array(baselines, dtype=np.float64), units, leads)
+
+
+def _read_plain(record: Path, header: _PlainHeader, order: np.ndarray) -> np.ndarray:
+    data_file = os.path.join(os.path.dirname(record), header.file)
+    leads = header.layout.leads
     try:
-        data = data_file.read_bytes()
+        with open(data_file, "rb") as file:
+            data = file.read()
     except FileNotFoundError as error:
-        raise EcgInputError(f"record {record}: no signal file {data_file.name}; unpack the archive again") from error
-    expected = 2 * header.samples * len(header.leads)
+        raise EcgInputError(f"record {record}: no signal file {header.file}; unpack the archive again") from error
+    expected = 2 * header.samples * len(leads)
     if len(data) != expected:
         raise EcgInputError(
             f"{data_file} has {len(data)} bytes, its header gives {expected} "
-            f"({header.samples} samples of {len(header.leads)} leads); unpack or download it again"
+            f"({header.samples} samples of {len(leads)} leads); unpack or download it again"
         )
-    digital = np.frombuffer(data, dtype="<i2").reshape(header.samples, len(header.leads)).T
+    # A row of a lead's samples is contiguous from here on: everything below is several times faster for it.
+    digital = np.ascontiguousarray(np.frombuffer(data, dtype="<i2").reshape(header.samples, len(leads)).T)
     # header(5): the 16-bit sum of all samples of a signal.
     wrong = (digital.sum(axis=1, dtype=np.int64) - header.checksums) % 65536 != 0
     if wrong.any():
-        leads = ", ".join(lead for lead, bad in zip(header.leads, wrong, strict=True) if bad)
-        raise EcgInputError(f"{data_file}: checksum of {leads} does not match the header; unpack or download it again")
-    signal = (digital - header.baselines[:, None]) / header.gains[:, None]
-    signal[digital == MISSING_INT16] = np.nan
+        named = ", ".join(lead for lead, bad in zip(leads, wrong, strict=True) if bad)
+        raise EcgInputError(f"{data_file}: checksum of {named} does not match the header; unpack or download it again")
+    digital = digital[order]
+    signal = digital.astype(np.float64)
+    if header.layout.baselines.any():
+        signal -= header.layout.baselines[order, None]
+    signal /= header.layout.gains[order, None]
+    if digital.min() == MISSING_INT16:
+        signal[digital == MISSING_INT16] = np.nan
     return signal
 
 
@@ -125,6 +162,8 @@ def _read_with_wfdb(record: Path) -> tuple[np.ndarray, int, tuple[str, ...], tup
 
     try:
         read = wfdb.rdrecord(str(record))
+    except OSError:
+        raise
     except Exception as error:  # the package raises whatever its parser runs into
         raise EcgInputError(
             f"record {record}: cannot be read as WFDB ({type(error).__name__}: {error}); unpack or download it again"

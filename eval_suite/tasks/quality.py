@@ -19,7 +19,7 @@ from eval_suite.memorisation import memorisation
 from eval_suite.metrics.text import TextStatistics, text_statistics
 from eval_suite.predictions import align, read_predictions
 from eval_suite.protocol import Conditions
-from eval_suite.rows import SIGNAL_COLUMNS, TEXT_COLUMNS, ReportRows, load_reports, load_split, report_rows
+from eval_suite.rows import SIGNAL_COLUMNS, TEXT_COLUMNS, DataSource, ReportRows, load_reports, load_split, report_rows
 from eval_suite.statistics import Interval, bootstrap, paired_difference
 from eval_suite.table import markdown_table, terminal_table
 
@@ -97,7 +97,7 @@ class QualityScores:
 
 def run_quality(
     model: str | Path,
-    data: str | Path,
+    data: str | Path | DataSource,
     split: str,
     out: str | Path,
     *,
@@ -107,7 +107,6 @@ def run_quality(
     batch_size: int = 64,
     generation: Mapping[str, Any] | None = None,
     seed: int = 0,
-    prompt_seed: int = 0,
     samples: int = 1000,
     device: str | None = None,
     dtype: str | None = None,
@@ -120,7 +119,7 @@ def run_quality(
 
     Args:
         model: folder or Hub id.
-        data: folder or Hub id of the data set; its `train` split gives the baselines.
+        data: folder, Hub id or `DataSource` of the data set; its `train` split gives the baselines.
         split: to be scored.
         out: folder for the results.
         text_column: the reference and what the baselines draw from, "report" or "report_raw".
@@ -129,7 +128,6 @@ def run_quality(
         batch_size: rows generated at a time.
         generation: arguments for `generate`; what it leaves out is the model's own generation_config's.
         seed: of shuffling, baselines, sampling and bootstrap.
-        prompt_seed: the seed that the data set's prompts were drawn with.
         samples: bootstrap draws.
         device: "cpu", "cuda", …; None takes CUDA where there is one.
         dtype: None is float32 on a CPU and bfloat16 elsewhere.
@@ -155,7 +153,6 @@ def run_quality(
             batch_size=batch_size,
             generation=generation,
             seed=seed,
-            prompt_seed=prompt_seed,
             limit=limit,
         )
         for ecg in get_args(EcgControl)
@@ -172,7 +169,7 @@ def run_quality(
 
 def score_predictions(
     predictions: str | Path,
-    data: str | Path,
+    data: str | Path | DataSource,
     split: str,
     *,
     out: str | Path | None = None,
@@ -186,7 +183,7 @@ def score_predictions(
 
     Args:
         predictions: `.parquet` or `.csv` with `ecg_id` and `prediction`, one for every row to score.
-        data: folder or Hub id of the data set; references come from here, whatever the file says.
+        data: folder, Hub id or `DataSource` of the data set; references come from here, whatever the file says.
         split: to be scored.
         out: folder for `scores.json` and `table.md`; None writes nothing.
         text_column: the reference.
@@ -212,7 +209,7 @@ def score_predictions(
 
 def _conditions(
     system: str,
-    data: str | Path,
+    data: str | Path | DataSource,
     split: str,
     rows: ReportRows,
     text_column: str,
@@ -224,8 +221,7 @@ def _conditions(
     scored = rows.head(limit)
     return Conditions(
         system=system,
-        # Of a folder only the name: its path says nothing to who reads the table elsewhere.
-        data=Path(data).resolve().name if Path(data).is_dir() else str(data),
+        data=DataSource.of(data).name,
         split=split,
         rows=len(scored),
         rows_in_split=len(rows),

@@ -18,8 +18,9 @@ REPORTS = [
     " ",
 ]
 FIELDS = [
-    "ecg_id", "patient_id", "age", "sex", "height", "weight", "report", "scp_codes", "validated_by_human",
-    "baseline_drift", "static_noise", "burst_noise", "electrodes_problems", "strat_fold", "filename_lr", "filename_hr",
+    "ecg_id", "patient_id", "age", "sex", "height", "weight", "report", "scp_codes", "heart_axis",
+    "infarction_stadium1", "infarction_stadium2", "validated_by_human", "baseline_drift", "static_noise",
+    "burst_noise", "electrodes_problems", "strat_fold", "filename_lr", "filename_hr",
 ]  # fmt: skip
 
 
@@ -35,7 +36,12 @@ def write_record(folder: Path, name: str, digital: np.ndarray, rate: int, leads:
     wfdb.wrsamp(name, fs=rate, sig_name=leads, d_signal=digital[:, :n], write_dir=str(folder), **settings)
 
 
-def write_archive(root: Path, records: int, rates: tuple[int, ...] = (100,)) -> Path:
+def write_archive(root: Path, records: int, rates: tuple[int, ...] = (100,), version: str = "1.0.3") -> Path:
+    """`version` is told by the changelogs that the archive has from 1.0.2 on."""
+    root.mkdir(parents=True, exist_ok=True)
+    for later in ("1.0.2", "1.0.3"):
+        if later <= version:
+            (root / f"ptbxl_v{later.replace('.', '')}_changelog.txt").touch()
     rows = []
     for ecg_id in range(1, records + 1):
         row = {
@@ -47,6 +53,8 @@ def write_archive(root: Path, records: int, rates: tuple[int, ...] = (100,)) -> 
             "weight": 70.5,
             "report": REPORTS[ecg_id % len(REPORTS)],
             "scp_codes": "{'NORM': 80.0, 'SR': 0.0}",
+            "heart_axis": ("", "LAD", "MID")[ecg_id % 3],
+            "infarction_stadium1": "unknown" if ecg_id % 2 else "Stadium II-III",
             "validated_by_human": "True",
             "static_noise": " , I-AVF,  ",
             "strat_fold": 1 + ((ecg_id - 1) // 2) % 10,

@@ -4,10 +4,6 @@ import csv
 import errno
 import json
 import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +13,13 @@ from datasets import load_dataset
 from fake_ptbxl import microvolts
 
 from dataset_scripts import build as build_module
-from dataset_scripts import shards
+from dataset_scripts import shard_work, shards
 from dataset_scripts.build import build
+from dataset_scripts.build_options import BuildOptions
 from dataset_scripts.instructions.prompts import draw_prompt
-from dataset_scripts.record import EcgInputError, EcgRecord
+from dataset_scripts.record import EcgInputError
 from dataset_scripts.shards import signal_batch
-
-ROOT = Path(__file__).parents[2]
+from dataset_scripts.sources.ptb_xl import PtbXlSource
 
 
 @pytest.fixture(scope="module")
@@ -64,8 +60,8 @@ def test_rows(loaded, built: Path):
             assert row["prompt"] == draw_prompt(row["ecg_id"], row["language"])
             assert row["scp_codes"] == [{"code": "NORM", "likelihood": 80.0}, {"code": "SR", "likelihood": 0.0}]
             assert row["source"] == "ptb-xl-1.0.3"
-    columns = """ecg_id patient_id signal sampling_rate report_raw report language prompt completion age sex
-    scp_codes measurements quality source"""
+    columns = """ecg_id patient_id signal sampling_rate report_raw report report_en language prompt completion questions
+    age sex scp_codes labels measurements quality signal_quality source"""
     assert " ".join(loaded["train"].column_names) == " ".join(columns.split())
     english = loaded["train"].filter(lambda row: row["report"].startswith("sinus rhythm. left"))
     assert english[0]["report_raw"].endswith("(LAFB 100)")
@@ -111,7 +107,7 @@ def test_same_bytes_whatever_the_number_of_processes(built: Path, shared_archive
 
 def test_shards_are_numbered_and_lose_no_row(monkeypatch, shared_archive: Path, tmp_path: Path, built: Path):
     monkeypatch.setattr(shards, "ROW_GROUP_ROWS", 3)
-    monkeypatch.setattr(shards, "SHARD_ROWS", 9)
+    monkeypatch.setattr(build_module, "SHARD_ROWS", 14)
     build("ptb-xl", shared_archive, tmp_path / "set", num_proc=1)
     files = sorted((tmp_path / "set/data").glob("train-*"))
     assert [f.name for f in files] == [f"train-{i:05d}-of-00003.parquet" for i in range(3)]
@@ -119,24 +115,24 @@ def test_shards_are_numbered_and_lose_no_row(monkeypatch, shared_archive: Path, 
     assert [i for f in files for i in pq.read_table(f)["ecg_id"].to_pylist()] == whole
 
 
-def test_parts_of_an_archive(shared_archive: Path, tmp_path: Path):
-    ids = []
-    for i in (1, 2, 3):
-        build("ptb-xl", shared_archive, tmp_path / f"part{i}", num_proc=1, shard=(i, 3))
-        ids += pq.read_table(tmp_path / f"part{i}/data")["ecg_id"].to_pylist()
-    assert len(ids) == len(set(ids)) == 27
-    with pytest.raises(EcgInputError, match="shard 4/3, expected i/n with i from 1 to n"):
-        build("ptb-xl", shared_archive, tmp_path / "part4", shard=(4, 3))
-
-
 def test_options(shared_archive: Path, tmp_path: Path):
-    result = build("ptb-xl", shared_archive, tmp_path / "p", num_proc=1, cleaning="paper", name_language=False, seed=5)
+    options = BuildOptions(cleaning="paper", name_language=False, seed=5)
+    result = build("ptb-xl", shared_archive, tmp_path / "p", num_proc=1, options=options)
     assert result.dropped["under 5 words"]
     rows = pq.read_table(tmp_path / "p/data").to_pylist()
     assert all(row["prompt"] == draw_prompt(row["ecg_id"], None, seed=5) for row in rows)
     with pytest.raises(EcgInputError, match="unknown cleaning"):
-        build("ptb-xl", shared_archive, tmp_path / "q", cleaning="papers")
+        BuildOptions(cleaning="papers")
     assert nothing_but(tmp_path, "p")
+
+
+def test_options_of_the_source(shared_archive: Path, tmp_path: Path):
+    build("ptb-xl", shared_archive, tmp_path / "a", options=BuildOptions(source_options={"version": "1.0.1"}))
+    assert set(pq.read_table(tmp_path / "a/data")["source"].to_pylist()) == {"ptb-xl-1.0.1"}
+    with pytest.raises(EcgInputError, match="the source ptb-xl has no option edition; it has version"):
+        build("ptb-xl", shared_archive, tmp_path / "b", options=BuildOptions(source_options={"edition": "1"}))
+    with pytest.raises(EcgInputError, match="not at 250; choose one"):
+        build("ptb-xl", shared_archive, tmp_path / "b", sampling_rate=250)
 
 
 def test_a_split_without_records_is_left_out(archive: Path, tmp_path: Path):
@@ -166,14 +162,6 @@ def test_a_patient_in_two_splits_stops_the_build(archive: Path, tmp_path: Path):
     assert nothing_but(tmp_path, "ptb-xl")
 
 
-def test_values_beyond_16_bits_are_refused():
-    record = EcgRecord("7", "1", np.full((12, 10), 33.0, np.float32), 100, "x", "en", "s")
-    with pytest.raises(EcgInputError, match=r"record 7: 33 mV, more than 16 bits"):
-        build_module._microvolts(record)
-    missing = EcgRecord("7", "1", np.full((12, 10), np.nan, np.float32), 100, "x", "en", "s")
-    assert (build_module._microvolts(missing) == -32768).all()
-
-
 def test_a_full_disk_leaves_nothing(monkeypatch, shared_archive: Path, tmp_path: Path):
     write_table = pq.ParquetWriter.write_table
 
@@ -198,48 +186,13 @@ def test_a_disk_that_fills_at_the_card_leaves_the_old_set(
 
     monkeypatch.setattr(build_module, "write_card", full)
     with pytest.raises(EcgInputError, match="is full"):
-        build("ptb-xl", shared_archive, tmp_path / "set", num_proc=1, seed=9)
+        build("ptb-xl", shared_archive, tmp_path / "set", num_proc=1, options=BuildOptions(seed=9), fresh=True)
     assert contents(tmp_path / "set") == before
+    assert nothing_but(tmp_path, ".set.partial", "set")
+    monkeypatch.undo()
+    build("ptb-xl", shared_archive, tmp_path / "set", num_proc=1, options=BuildOptions(seed=9))
+    assert contents(tmp_path / "set") != before
     assert nothing_but(tmp_path, "set")
-
-
-def test_a_killed_build_leaves_nothing_finished_and_the_next_cleans_up(shared_archive: Path, tmp_path: Path):
-    code = (
-        "import time, dataset_scripts.shards as s; from dataset_scripts.build import build\n"
-        "s.ROW_GROUP_ROWS = 2\n"
-        "add = s.SplitWriter.add\n"
-        "def slow(self, *row): add(self, *row); print('row', flush=True); time.sleep(0.3)\n"
-        "s.SplitWriter.add = slow\n"
-        f"build('ptb-xl', {str(shared_archive)!r}, {str(tmp_path / 'set')!r}, num_proc=2)"
-    )
-    process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    for _ in range(5):
-        assert process.stdout.readline() == b"row\n"
-    children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(process.pid)], capture_output=True, text=True).stdout
-    workers = [int(pid) for pid in children.split()]
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    partial = tmp_path / ".set.partial"
-    assert not (tmp_path / "set").exists()
-    assert list(partial.glob("data/*.part"))
-    with pytest.raises((FileNotFoundError, ValueError)):
-        load_dataset(str(partial), cache_dir=str(tmp_path / "cache"))
-    for _ in range(100):
-        if not any(_alive(pid) for pid in workers):
-            break
-        time.sleep(0.1)
-    assert workers
-    assert not any(_alive(pid) for pid in workers)
-    build("ptb-xl", shared_archive, tmp_path / "set", num_proc=1)
-    assert not partial.exists()
-    assert not (tmp_path / ".set.lock").exists()
-
-
-def _alive(pid: int) -> bool:
-    try:
-        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 def test_what_is_replaced_and_what_is_not(shared_archive: Path, tmp_path: Path):
@@ -247,7 +200,11 @@ def test_what_is_replaced_and_what_is_not(shared_archive: Path, tmp_path: Path):
     out.mkdir()
     build("ptb-xl", shared_archive, out, num_proc=1)  # an empty folder is fine
     first = contents(out)
-    build("ptb-xl", shared_archive, out, num_proc=1, seed=1)
+    other_options = {"num_proc": 1, "options": BuildOptions(seed=1)}
+    with pytest.raises(EcgInputError, match=r"holds a finished data set with another options; .* --fresh"):
+        build("ptb-xl", shared_archive, out, **other_options)
+    assert contents(out) == first
+    build("ptb-xl", shared_archive, out, fresh=True, **other_options)
     assert contents(out) != first
     assert nothing_but(tmp_path, "set")
     other = tmp_path / "papers"
@@ -258,6 +215,44 @@ def test_what_is_replaced_and_what_is_not(shared_archive: Path, tmp_path: Path):
     assert (other / "thesis.tex").read_text() == "precious"
     with pytest.raises(EcgInputError, match="is a file, expected the name of a folder"):
         build("ptb-xl", shared_archive, other / "thesis.tex", num_proc=1)
+    with pytest.raises(EcgInputError, match="is where a disk is mounted"):
+        build("ptb-xl", shared_archive, "/", num_proc=1)
+
+
+def test_what_is_there_already_is_left_alone(shared_archive: Path, tmp_path: Path, monkeypatch):
+    first = build("ptb-xl", shared_archive, tmp_path / "set", num_proc=1)
+    before = contents(tmp_path / "set")
+    with monkeypatch.context() as patch:
+        patch.setattr(PtbXlSource, "read", None)
+        again = build("ptb-xl", shared_archive, tmp_path / "set", num_proc=1)
+    assert first.built
+    assert not again.built
+    assert (again.counts, again.dropped) == (first.counts, first.dropped)
+    shard = next((tmp_path / "set/data").glob("train-*"))
+    shard.write_bytes(shard.read_bytes()[:-1])
+    assert build("ptb-xl", shared_archive, tmp_path / "set", num_proc=1).built
+    assert contents(tmp_path / "set") == before
+    monkeypatch.setattr(build_module, "code_digest", lambda: "newer")
+    assert build("ptb-xl", shared_archive, tmp_path / "set", num_proc=1).built
+    assert nothing_but(tmp_path, "set")
+
+
+def test_a_link_is_followed(shared_archive: Path, tmp_path: Path):
+    (tmp_path / "disk/set").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "disk/set")
+    for seed in (0, 1):
+        options = BuildOptions(seed=seed)
+        build("ptb-xl", shared_archive, tmp_path / "link", num_proc=1, options=options, fresh=True)
+        assert (tmp_path / "link").is_symlink()
+        assert (tmp_path / "disk/set/build.json").is_file()
+
+
+def test_there_are_no_more_workers_than_shards(shared_archive: Path, tmp_path: Path, monkeypatch):
+    pool = shard_work.ProcessPoolExecutor
+    asked = []
+    monkeypatch.setattr(shard_work, "ProcessPoolExecutor", lambda n, **rest: asked.append(n) or pool(n, **rest))
+    build("ptb-xl", shared_archive, tmp_path / "set", num_proc=5000)
+    assert asked == [3]
 
 
 def test_a_build_killed_between_the_renames_gets_the_old_set_back(archive: Path, shared_archive: Path, tmp_path: Path):

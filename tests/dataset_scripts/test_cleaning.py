@@ -105,10 +105,10 @@ def test_real_reports_are_clean_and_counted(ptbxl_dir):
 
     from dataset_scripts.sources.ptb_xl import PtbXlSource
 
-    rows = PtbXlSource(ptbxl_dir).index()
-    validation = [row["report"] for row in rows if row["strat_fold"] == "9"]
+    rows = list(PtbXlSource(ptbxl_dir).index())
+    validation = [row["report"] for row in rows if row["fold"] == 9]
     assert sum(drop_reason(report) is None for report in validation) == 2156
-    train = Counter(drop_reason(row["report"]) for row in rows if int(row["strat_fold"]) <= 8)
+    train = Counter(drop_reason(row["report"]) for row in rows if row["fold"] <= 8)
     assert (train["empty"], train["trace only requested"]) == (1, 278)
     cleaned = [clean(row["report"]).lower() for row in rows]
     leftovers = (*FOOTERS, "edit:", "4.46", "unbestätigt")

@@ -1,6 +1,7 @@
 import os
 import pickle
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -139,6 +140,21 @@ def test_missing_files(tmp_path):
     assert "names the signal file made_up.dat, which is not beside it" in refusal(record)
 
 
+@pytest.mark.parametrize("ending", [".hea", ".dat"])
+def test_a_file_that_may_not_be_read_is_refused(tmp_path, monkeypatch, ending):
+    record = write_record(tmp_path)
+    stat = Path.stat
+
+    def refuse(path, **options):
+        if path.suffix == ending:
+            raise PermissionError(13, "Permission denied", str(path))
+        return stat(path, **options)
+
+    monkeypatch.setattr(Path, "stat", refuse)
+    with pytest.raises(EcgInputError, match=r"made_up cannot be read \(PermissionError: Permission denied at"):
+        check_wfdb(record)
+
+
 def test_truncated_dat(tmp_path):
     record = write_record(tmp_path)
     data = tmp_path / "made_up.dat"
@@ -190,7 +206,7 @@ def test_records_of_nothing(tmp_path, value):
 
 
 @pytest.mark.parametrize(
-    "name", ["../outside.dat", "/etc/passwd", "..", "sub/made_up.dat", "..\\outside.dat", "http://x"]
+    "name", ["../outside.dat", "/etc/passwd", "..", ".", "sub/made_up.dat", "..\\outside.dat", "http://x"]
 )
 def test_header_that_names_a_file_elsewhere(tmp_path, name):
     (tmp_path / "in").mkdir()

@@ -160,7 +160,6 @@ def test_predictions_are_kept_only_for_the_same_settings(stand_in, folder, rows,
         ({"limit": 0}, "limit 0"),
         ({"batch_size": 0}, "batch_size 0"),
         ({"generation": {"num_return_sequences": 2}}, "num_return_sequences"),
-        ({"language_told": False, "prompt_seed": 1}, "not drawn with prompt seed 1"),
         ({"dtype": "int8"}, "dtype 'int8', expected one of float32"),
     ],
 )

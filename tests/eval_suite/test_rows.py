@@ -32,9 +32,9 @@ def test_what_is_not_there_is_named(data_folder: Path, split: str, column: str, 
 
 
 def test_what_is_no_data_set_is_refused(tmp_path: Path, data_folder: Path) -> None:
-    with pytest.raises(EcgInputError, match="holds no data set"):
+    with pytest.raises(EcgInputError, match="is no data set"):
         load_reports(tmp_path, "train")
-    with pytest.raises(EcgInputError, match="holds no data set"):
+    with pytest.raises(EcgInputError, match="is no data set"):
         load_reports(tmp_path / "missing", "train")
     (tmp_path / "file").write_text("x")
     with pytest.raises(EcgInputError, match="is a file"):

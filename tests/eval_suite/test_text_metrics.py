@@ -10,7 +10,7 @@ from rouge_score.rouge_scorer import RougeScorer
 from sacrebleu.metrics.bleu import BLEU
 
 from dataset_scripts.record import EcgInputError
-from eval_suite.metrics import text
+from eval_suite.metrics import nltk_meteor, text
 from eval_suite.metrics.text import metric_names, text_metrics, text_statistics, tokenize
 from eval_suite.metrics.wordnet import LEXICOGRAPHER_FILES, lexnames, load_wordnet
 
@@ -100,9 +100,10 @@ def test_meteor_equals_nltk_with_wordnet(scores: dict[str, float], pairs: tuple)
 @pytest.fixture
 def no_wordnet(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(text, "load_wordnet", lambda: None)
-    text._scorers.cache_clear()
+    monkeypatch.setattr(nltk_meteor, "load_wordnet", lambda: None)
+    nltk_meteor._memory.cache_clear()
     yield
-    text._scorers.cache_clear()
+    nltk_meteor._memory.cache_clear()
 
 
 @pytest.mark.usefixtures("no_wordnet")
@@ -138,8 +139,8 @@ def test_lexnames_are_the_manuals_45_lines() -> None:
     [
         ([], [], "0 predictions"),
         (["a"], ["a", "b"], "1 predictions for 2 references"),
-        ([None], ["a"], "None is not text"),
-        (["a"], [" "], "every reference is empty"),
+        ([None], ["a"], "the prediction of row 0 .*None, is not text"),
+        (["a", "b", "c"], ["a", "b", " \n"], "the reference of row 2 .*is empty"),
     ],
 )
 def test_bad_input_is_refused(predictions: list, references: list, message: str) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import datasets
 import numpy as np
@@ -12,7 +13,7 @@ import yaml
 from trl import SFTConfig
 
 import train_sft
-from dataset_scripts.shards import SplitWriter
+from dataset_scripts.shards import ShardWriter
 from meit_training.arguments import DataArguments, EcgArguments, TextArguments
 from meit_training.recipe import parse
 
@@ -60,36 +61,59 @@ def completion_of(index: int) -> str:
     return f"sinus rhythm, rate {60 + index}. {'left' if index % 2 else 'right'} axis, Lagetyp übergedreht."
 
 
-@pytest.fixture(scope="session")
-def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """36 records of 36 patients in a train split, as `meit build` lays them out; every report is unlike the others."""
-    folder = tmp_path_factory.mktemp("data")
-    (folder / "data").mkdir()
-    writer = SplitWriter(folder / "data", "train")
+def row_of(index: int, **changes: Any) -> dict[str, Any]:
+    """All columns of a row but its signal; each has a question on its rate, every third one on its rhythm too."""
+    rate = {"task": "rate", "prompt": "How fast does this heart beat?", "completion": f"{60 + index} a minute."}
+    rhythm = {"task": "rhythm", "prompt": "Which rhythm is this?", "completion": f"sinus rhythm of record {index}."}
+    row: dict[str, Any] = {
+        **dict.fromkeys(("report_raw", "report", "report_en", "completion"), completion_of(index)),
+        **{key: [] for key in ("labels", "measurements", "quality")},
+        "ecg_id": f"r{index}",
+        "patient_id": f"p{index}",
+        "sampling_rate": RATE,
+        "language": "en",
+        "prompt": "Please write the report of this ECG. Write the report in English.",
+        "questions": [rate] if index % 3 else [rate, rhythm],
+        "age": 50.0,
+        "sex": "female",
+        "scp_codes": [{"code": "NORM" if index % 3 else "LAFB", "likelihood": 100.0}],
+        "signal_quality": {
+            **{key: [] for key in ("flat_leads", "missing_leads", "saturated_leads")},
+            "missing_share": 0.0,
+            "lead_verdict": "agree",
+            "suspected_swap": "",
+        },
+        "source": "tests",
+        **changes,
+    }
+    return row
+
+
+def write_data_set(folder: Path, files: Sequence[int]) -> Path:
+    """As `meit build` lays it out, with so many records in each file; every report is unlike the others."""
     rng = np.random.default_rng(0)
-    for index in range(36):
-        row = {
-            "ecg_id": f"r{index}",
-            "patient_id": f"p{index}",
-            "sampling_rate": RATE,
-            "report_raw": completion_of(index),
-            "report": completion_of(index),
-            "language": "en",
-            "prompt": "Please write the report of this ECG. Write the report in English.",
-            "completion": completion_of(index),
-            "age": 50.0,
-            "sex": "female",
-            "scp_codes": [{"code": "NORM" if index % 3 else "LAFB", "likelihood": 100.0}],
-            "measurements": [],
-            "quality": [],
-            "source": "tests",
-        }
-        writer.add(rng.normal(0, 400, (12, RATE * SECONDS)).astype(np.int16), row)
-    writer.finish()
+    (folder / "data").mkdir(parents=True)
+    for number, rows in enumerate(files):
+        with ShardWriter(folder / "data" / f"train-{number:05d}.parquet") as writer:
+            for index in range(sum(files[:number]), sum(files[:number]) + rows):
+                writer.add(rng.normal(0, 400, (12, RATE * SECONDS)).astype(np.int16), row_of(index))
+            writer.finish()
     (folder / "README.md").write_text(
         "---\nconfigs:\n- config_name: default\n  data_files:\n  - split: train\n    path: data/train-*.parquet\n---\n"
     )
     return folder
+
+
+@pytest.fixture(scope="session")
+def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """36 records of 36 patients in a train split, as `meit build` lays them out; every report is unlike the others."""
+    return write_data_set(tmp_path_factory.mktemp("data") / "one-file", [36])
+
+
+@pytest.fixture(scope="session")
+def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """70 records in four files."""
+    return write_data_set(tmp_path_factory.mktemp("shards") / "four-files", [30, 7, 20, 13])
 
 
 @pytest.fixture(autouse=True)

@@ -12,12 +12,13 @@ import yaml
 
 import train_encoder
 from dataset_scripts.record import EcgInputError
-from dataset_scripts.shards import SplitWriter
+from dataset_scripts.shards import ShardWriter
 from meit_training.cpu_clock import NAME
 from meit_training.encoder_weights import load_encoder, save_encoder
 from modeling_meit.configuration_ecg_encoder import EcgEncoderConfig
 from modeling_meit.ecg_encoders import build_ecg_encoder
 from tests.tiny_encoders import TINY_ENCODERS
+from tests.training.conftest import row_of
 
 CODES = ("NORM", "IMI", "LVH", "SR")  # the last is no diagnosis
 
@@ -35,25 +36,16 @@ def folds(data_folder, tmp_path_factory):
     (folder / "data").mkdir()
     rng = np.random.default_rng(0)
     for split, count in (("train", 48), ("validation", 20)):
-        writer = SplitWriter(folder / "data", split)
-        for index in range(count):
-            code = CODES[index % 4]
-            row = {
-                **dict.fromkeys(("report_raw", "report", "prompt", "completion"), "words"),
-                "ecg_id": f"{split}{index}",
-                "patient_id": f"{split}-patient{index // 2}",
-                "sampling_rate": 100,
-                "language": "en",
-                "age": 50.0,
-                "sex": "female",
-                "scp_codes": [{"code": code, "likelihood": 0.0}],
-                "measurements": [],
-                "quality": [],
-                "source": "tests",
-            }
-            signal = rng.normal(0, 100 * 4 ** (index % 4), (12, 200)).clip(-30000, 30000).astype(np.int16)
-            writer.add(signal, row)
-        writer.finish()
+        with ShardWriter(folder / "data" / f"{split}-00000.parquet") as writer:
+            for index in range(count):
+                signal = rng.normal(0, 100 * 4 ** (index % 4), (12, 200)).clip(-30000, 30000).astype(np.int16)
+                own = {
+                    "ecg_id": f"{split}{index}",
+                    "patient_id": f"{split}-patient{index // 2}",
+                    "scp_codes": [{"code": CODES[index % 4], "likelihood": 0.0}],
+                }
+                writer.add(signal, row_of(index, **own))
+            writer.finish()
     shutil.copy(data_folder / "README.md", folder)
     card = (
         (folder / "README.md")

@@ -90,6 +90,11 @@ def test_settings_beat_the_recipe_and_flags_beat_both(recipe_file):
     assert training.seed == 3
 
 
+def test_no_may_be_written_as_it_is_said(recipe_file):
+    *_, training = parse([str(recipe_file), "eval_strategy=no", "save_strategy=no", "bf16=no"], *SFT)
+    assert (training.eval_strategy, training.save_strategy, training.bf16) == ("no", "no", False)
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

@@ -20,6 +20,7 @@ from dataset_scripts.record import EcgInputError
 from eval_suite.report_model import ReportModel
 from meit_training import script
 from meit_training.arguments import DataArguments, EcgArguments, TextArguments
+from meit_training.conversations import conversations
 from meit_training.ecg_batches import EpochOfAugmentation
 from meit_training.hardware import cpu_has_bf16
 from meit_training.recipe import parse
@@ -86,7 +87,7 @@ def test_the_encoder_reads_the_prompt_and_the_labels_are_the_report_and_its_end(
         (*tokenizer(text, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id): row
         for row, text in enumerate(rows["completion"])
     }
-    prompts = dict(enumerate(train_seq2seq.conversations(rows, 0.8, seed=1)["prompt"]))
+    prompts = dict(enumerate(conversations(rows, 0.8, seed=1)["prompt"]))
     seen = []
     for batch in trainer.get_train_dataloader():
         for place, labels in enumerate(batch["labels"]):

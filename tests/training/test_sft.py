@@ -11,6 +11,7 @@ from transformers import AutoModelForCausalLM, AutoProcessor, AutoTokenizer, Lla
 
 import train_sft
 from dataset_scripts.record import EcgInputError
+from meit_training.conversations import conversations
 from meit_training.ecg_batches import EpochOfAugmentation
 from meit_training.hardware import cpu_has_bf16
 from meit_training.resume import checkpoint_to_resume
@@ -82,7 +83,7 @@ def test_the_loss_covers_the_report_and_its_end_token_and_nothing_else(template,
 def test_some_prompts_name_the_language_and_others_do_not(data_folder):
     rows = datasets.load_dataset(str(data_folder), split="train")
     for share in (0.0, 0.5, 1.0):
-        prompts = [example["prompt"][0]["content"] for example in train_sft.conversations(rows, share, seed=0)]
+        prompts = [example["prompt"][0]["content"] for example in conversations(rows, share, seed=0)]
         told = sum("Write the report in English" in prompt for prompt in prompts)
         assert abs(told / len(rows) - share) <= (0.25 if share == 0.5 else 0)
 

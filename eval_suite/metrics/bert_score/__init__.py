@@ -1,0 +1,1 @@
+"""BERTScore, for `evaluate.load("./eval_suite/metrics/bert_score")`."""

@@ -1,0 +1,1 @@
+"""CIDEr-D, for `evaluate.load("./eval_suite/metrics/cider_d")`."""

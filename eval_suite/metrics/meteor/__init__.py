@@ -1,0 +1,1 @@
+"""METEOR, for `evaluate.load("./eval_suite/metrics/meteor")`."""

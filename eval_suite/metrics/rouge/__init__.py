@@ -1,0 +1,1 @@
+"""ROUGE-L, ROUGE-1 and ROUGE-2, for `evaluate.load("./eval_suite/metrics/rouge")`."""

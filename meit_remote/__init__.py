@@ -1,0 +1,1 @@
+"""Calls to services that may run on another machine: one gate of consent, one client."""
