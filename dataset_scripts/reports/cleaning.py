@@ -8,6 +8,7 @@ drops "sinus rhythm. normal ecg.", one report of PTB-XL in thirteen, so it is an
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from dataset_scripts.record import EcgInputError
 
@@ -26,6 +27,7 @@ _SENTENCE_END = re.compile(r"(?<=[.!?;])\s+")
 _WORD = re.compile(r"[^\W\d_]+")
 
 
+@lru_cache(maxsize=4096)
 def clean(text: str, mode: str = "standard") -> str:
     """Returns the report as it is to be learnt; empty where nothing is left.
 

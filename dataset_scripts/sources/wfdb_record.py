@@ -26,9 +26,9 @@ _TIME_AND_DATE = r"(?: \d{1,2}:\d{1,2}:\d{1,2}(?:\.\d+)?(?: \d{1,2}/\d{1,2}/\d{4
 _RECORD_LINE = re.compile(
     r"(?P<name>[\w-]+) (?P<signals>\d+) (?P<rate>\d+) (?P<samples>[1-9]\d*)" + _TIME_AND_DATE + r"\s*"
 )
-_SIGNAL_LINE = re.compile(
-    r"(?P<file>[\w-][\w.-]*) 16 (?P<gain>\d+(?:\.\d+)?)\((?P<baseline>-?\d+)\)/(?P<units>\S+) "
-    r"\d+ -?\d+ -?\d+ (?P<checksum>-?\d+) 0 (?P<lead>\S.*?)\s*"
+# File, gain, baseline, units, checksum, lead.
+_SIGNAL_LINES = re.compile(
+    r"^([\w-][\w.-]*) 16 (\d+(?:\.\d+)?)\((-?\d+)\)/(\S+) \d+ -?\d+ -?\d+ (-?\d+) 0 (\S.*?)[ \t\r]*$", re.MULTILINE
 )
 
 
@@ -103,7 +103,7 @@ def _parse_plain(text: str) -> _PlainHeader | None:
     first = _RECORD_LINE.fullmatch(lines[0]) if lines else None
     if not first or int(first["signals"]) != len(lines) - 1:
         return None
-    signals = [match.groups() for line in lines[1:] if (match := _SIGNAL_LINE.fullmatch(line))]
+    signals = _SIGNAL_LINES.findall(text)  # the record's own line and comments are none
     if len(signals) != len(lines) - 1:
         return None
     files, gains, baselines, units, checksums, leads = zip(*signals, strict=True)
@@ -114,7 +114,7 @@ def _parse_plain(text: str) -> _PlainHeader | None:
         sampling_rate=int(first["rate"]),
         samples=int(first["samples"]),
         file=files[0],
-        checksums=np.array(checksums, dtype=np.int64),
+        checksums=np.array([int(checksum) for checksum in checksums]),
         layout=layout,
     )
 
