@@ -4,7 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 TORCH := $(shell sed -n 's/^torch==/torch==/p' constraints.txt)
-PYTEST := $(BIN)/python -m pytest -q
+# Tests of one file stay in one process. JOBS=1 runs all in one.
+JOBS ?= 2
+PYTEST := $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile
 DEMO := demo_out
 
 .PHONY: setup demo test test-all check bench format clean
