@@ -94,6 +94,7 @@ setup(
     package_data={
         "checkpoints": ["*/*"],
         "dataset_scripts": ["**/*.csv", "**/*.tsv", "**/*.txt"],
+        "eval_suite": ["findings/lexicon/*.txt"],
         "modeling_meit": ["*.jinja"],
     },
     install_requires=CORE,
