@@ -56,9 +56,9 @@ def to_rows(
         return [next(made) if good else None for good in readable.tolist()]
     checks = check_many(signals, rate)
     if options.mend_leads:
-        for place, check in enumerate(checks):
-            mended = mend_leads(signals[place], check)
-            if mended is not signals[place]:
+        for place, (signal, check) in enumerate(zip(signals, list(checks), strict=True)):
+            mended = mend_leads(signal, check)
+            if mended is not signal:
                 signals[place] = mended
                 checks[place] = check_leads(mended, rate)
     qualities = assess_many(signals, rate, checks)
