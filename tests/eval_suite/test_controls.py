@@ -95,7 +95,7 @@ def test_the_ladder_of_the_real_archive(ptbxl_dir) -> None:
     kept = [row for row in PtbXlSource(ptbxl_dir).index() if drop_reason(row["report"]) is None]
 
     def fold(wanted: range) -> ReportRows:
-        chosen = [row for row in kept if int(float(row["strat_fold"])) in wanted]
+        chosen = [row for row in kept if row["fold"] in wanted]
         reports = [clean(row["report"]) for row in chosen]
         languages = ["de" if detect_language(report) == "de" else "other" for report in reports]
         return ReportRows([r["ecg_id"] for r in chosen], [r["patient_id"] for r in chosen], languages, reports)
