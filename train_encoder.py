@@ -33,7 +33,7 @@ from meit_training.encoder_weights import save_encoder
 from meit_training.recipe import parse
 from meit_training.resume import checkpoint_to_resume
 from meit_training.script import run_script
-from meit_training.train_split import open_split, training_rows
+from meit_training.train_split import open_recipe_split, training_rows
 from modeling_meit.ecg_embedding import pool_over_time
 
 SCORED = ("ecg_id", "patient_id", "signal", "sampling_rate", "scp_codes")
@@ -108,7 +108,7 @@ def main(argv: Sequence[str] | None = None) -> Path:
     rows, held_out = training_rows(data, watched=True)
     if arguments.evaluate_split == "train":
         raise EcgInputError("evaluate_split=train would score what was learnt; name validation or test")
-    scored = None if arguments.evaluate_split is None else open_split(data, arguments.evaluate_split, SCORED)
+    scored = None if arguments.evaluate_split is None else open_recipe_split(data, arguments.evaluate_split, SCORED)
     found = statements_of(rows)
     names = label_names(arguments, found, held_out)
     labels, counted = label_matrix(arguments, names, found)

@@ -12,10 +12,11 @@ from itertools import combinations
 from pathlib import Path
 
 import numpy as np
+from ptb_xl_reports import rows
 
 from dataset_scripts.signals import electrode_check as electrodes
 from dataset_scripts.signals.lead_check import LIMB_LEADS, check_leads, mend_leads
-from dataset_scripts.sources.ptb_xl import PtbXlSource
+from dataset_scripts.sources.ptb_xl import TABLE
 from dataset_scripts.sources.wfdb_record import read_wfdb
 
 FALSE_ALARMS = 0.001  # of each exchange of chest electrodes, in the half that is fitted to
@@ -25,13 +26,12 @@ RIDGE = 1.0
 
 def read(folder: Path, rate: int) -> tuple[np.ndarray, np.ndarray]:
     """Returns the signals float32 [N, 12, T] in mV, in the standard order, and the patients' numbers [N]."""
-    source = PtbXlSource(folder, rate)
     column = "filename_lr" if rate == 100 else "filename_hr"
-    rows = [row for row in source.index() if (folder / (row[column] + ".dat")).is_file()]
-    signals = np.empty((len(rows), 12, 10 * rate), dtype=np.float32)
-    for signal, row in zip(signals, rows, strict=True):
+    found = [row for row in rows(folder) if (folder / (row[column] + ".dat")).is_file()]
+    signals = np.empty((len(found), 12, 10 * rate), dtype=np.float32)
+    for signal, row in zip(signals, found, strict=True):
         signal[:] = read_wfdb(folder / row[column])[0]
-    return signals, np.array([int(float(row["patient_id"])) for row in rows])
+    return signals, np.array([int(float(row["patient_id"])) for row in found])
 
 
 def fit(products: np.ndarray) -> None:
@@ -125,7 +125,7 @@ def difference(products: np.ndarray, matrix: np.ndarray) -> np.ndarray:
 def main() -> None:
     """Reads the archive and prints the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--src", type=Path, required=True, help="the folder that holds ptbxl_database.csv")
+    parser.add_argument("--src", type=Path, required=True, help=f"the folder that holds {TABLE}")
     parser.add_argument("--sampling-rate", type=int, default=100, choices=(100, 500))
     parser.add_argument(
         "--fit", action="store_true", help="print weights and thresholds fitted to half of the patients"

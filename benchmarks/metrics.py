@@ -1,14 +1,15 @@
-"""How fast the text metrics are, against their libraries: `python benchmarks/metrics.py --src PTB-XL-FOLDER`.
+"""Speed of the text metrics, `python benchmarks/metrics.py --src PTB-XL-FOLDER`, and what a protocol makes of a score.
 
-The pairs are the archive's cleaned reports, each against another record's report. METEOR and CIDEr-D run by turns with
-nltk, called pair by pair, and with pycocoevalcap, in one process on the same pairs; the values must be equal. Then
-every metric of each protocol is computed from scratch on all pairs. Times are CPU seconds of this one process.
+With `--predictions FILE --data BUILT` it scores a model's reports, and random ones in the row's language, under every
+protocol. With `--src` it times the metrics against their libraries. The pairs are cleaned reports of folds 1-9, each
+against another record's report. METEOR and CIDEr-D run by turns with nltk, called pair by pair, and with pycocoevalcap,
+in one process on the same pairs; the values must be equal. Then every metric of each protocol is computed from scratch
+on all pairs. Times are CPU seconds of this one process.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import random
 import statistics
 import time
@@ -18,27 +19,30 @@ from typing import TypeVar
 
 import numpy as np
 from nltk.translate.meteor_score import meteor_score
+from ptb_xl_reports import rows
 from pycocoevalcap.cider.cider_scorer import CiderScorer
 
 from dataset_scripts.instructions.prompts import draw_prompt
 from dataset_scripts.reports.cleaning import clean, drop_reason
-from dataset_scripts.sources.ptb_xl import TABLE
+from eval_suite.baselines import LANGUAGE_TOLD, RANDOM, baseline_predictions
 from eval_suite.metrics import nltk_meteor
 from eval_suite.metrics.cider import cider_rows
 from eval_suite.metrics.pair_scores import Pair, score_pairs
-from eval_suite.metrics.text import meteor_scores, token_pairs
+from eval_suite.metrics.text import meteor_name, meteor_scores, token_pairs
 from eval_suite.metrics.wordnet import load_wordnet
+from eval_suite.predictions import align, read_predictions
 from eval_suite.protocol import PROTOCOLS, score
+from eval_suite.rows import TEXT_COLUMNS, load_reports, load_split, report_rows
+from eval_suite.table import number
 
 Result = TypeVar("Result")
 
 
-def report_pairs(src: Path, rows: int) -> tuple[list[str], list[str]]:
+def report_pairs(src: Path, count: int) -> tuple[list[str], list[str]]:
     """Returns reports in a seeded order as references, and as predictions the same shifted, further in each round."""
-    with (src / TABLE).open(encoding="utf-8", newline="") as file:
-        reports = [clean(row["report"]) for row in csv.DictReader(file) if drop_reason(row["report"]) is None]
+    reports = [clean(row["report"]) for row in rows(src) if drop_reason(row["report"]) is None]
     random.Random(0).shuffle(reports)
-    places = range(rows)
+    places = range(count)
     predictions = [reports[(place + 1 + place // len(reports)) % len(reports)] for place in places]
     return predictions, [reports[place % len(reports)] for place in places]
 
@@ -83,16 +87,26 @@ def compare(
     print(f"| {name} | {each[0]:.3f} | {each[1]:.3f} | {spread} |", flush=True)
 
 
-def main() -> None:
+def compare_protocols(data: str, split: str, file: Path) -> None:
+    """Prints the scores of a file of predictions, and of random reports of the row's language, under every protocol."""
+    split_rows = load_split(data, split, (*TEXT_COLUMNS, "report", "prompt"))
+    truth, prompts = report_rows(split_rows, "report"), list(split_rows["prompt"])
+    system = RANDOM + LANGUAGE_TOLD
+    baseline = baseline_predictions(truth, load_reports(data, "train"))[system]
+    systems = {system: baseline, file.name: align(file, read_predictions(file), truth.ecg_ids)}
+    columns = ("BLEU-1", "BLEU-4", meteor_name(), "ROUGE-L", "ROUGE-1", "ROUGE-2", "CIDEr-D")
+    print(f"| system | protocol | {' | '.join(columns)} |\n|---|---|{'---:|' * len(columns)}")
+    for system, texts in systems.items():
+        for name in PROTOCOLS:
+            found = score(texts, truth.reports, prompts, name)
+            print(f"| {system} | `{name}` | {' | '.join(number(found[column]) for column in columns)} |", flush=True)
+
+
+def time_metrics(src: Path, count: int, block_count: int) -> None:
     """Prints the comparison with the libraries, then the time of every protocol."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--src", type=Path, required=True)
-    parser.add_argument("--pairs", type=int, default=20_000)
-    parser.add_argument("--blocks", type=int, default=5, help="of 1,000 pairs, for the comparison")
-    arguments = parser.parse_args()
-    predictions, references = report_pairs(arguments.src, arguments.pairs)
+    predictions, references = report_pairs(src, count)
     pairs = token_pairs(predictions, references)
-    blocks = [pairs[start : start + 1000] for start in range(0, 1000 * arguments.blocks, 1000)]
+    blocks = [pairs[start : start + 1000] for start in range(0, 1000 * block_count, 1000)]
     nltk_one_by_one(pairs[:1])  # opens WordNet, for both sides
 
     print("| metric | library, CPU ms a pair | here | times faster: median (range), with nothing remembered yet |")
@@ -110,6 +124,26 @@ def main() -> None:
         start = time.perf_counter()
         seconds, _ = timed(lambda name=name: score(predictions, references, prompts, name))
         print(f"| {name} | {seconds:.1f} | {time.perf_counter() - start:.1f} |", flush=True)
+
+
+def main() -> None:
+    """Prints the tables that the options ask for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--src", type=Path, help="unpacked PTB-XL, for the times")
+    parser.add_argument("--data", help="a built data set, for --predictions")
+    parser.add_argument("--split", default="validation")
+    parser.add_argument("--predictions", type=Path, help="predictions.parquet of a model on that split")
+    parser.add_argument("--pairs", type=int, default=20_000)
+    parser.add_argument("--blocks", type=int, default=5, help="of 1,000 pairs, for the comparison")
+    arguments = parser.parse_args()
+    if (arguments.data is None) != (arguments.predictions is None):
+        parser.error("--data and --predictions go together")
+    if not (arguments.src or arguments.predictions):
+        parser.error("nothing to do: give --src, or --data and --predictions")
+    if arguments.predictions is not None:
+        compare_protocols(arguments.data, arguments.split, arguments.predictions)
+    if arguments.src is not None:
+        time_metrics(arguments.src, arguments.pairs, arguments.blocks)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ import wfdb
 from datasets import Array2D, Dataset, Features, List, Value, disable_progress_bars, load_dataset
 
 from dataset_scripts.shards import ROW_GROUP_ROWS, signal_batch
-from dataset_scripts.sources.ptb_xl import PtbXlSource
+from dataset_scripts.sources.ptb_xl import TABLE, PtbXlSource
 from modeling_meit.feature_extraction_meit import MeitFeatureExtractor
 
 BATCH = 64
@@ -141,12 +141,12 @@ def compare_reading(stored: dict[str, pa.Table], files: list[str], folder: Path)
 def main() -> None:
     """Reads the first records of PTB-XL at 100 Hz and prints both tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--src", type=Path, required=True, help="the folder that holds ptbxl_database.csv")
+    parser.add_argument("--src", type=Path, required=True, help=f"the folder that holds {TABLE}")
     parser.add_argument("--records", type=int, default=2048)
     arguments = parser.parse_args()
     disable_progress_bars()
     source = PtbXlSource(arguments.src, 100)
-    with (arguments.src / "ptbxl_database.csv").open(encoding="utf-8", newline="") as file:
+    with (arguments.src / TABLE).open(encoding="utf-8", newline="") as file:
         files = [str(arguments.src / row["filename_lr"]) for row in csv.DictReader(file)][: arguments.records]
     records = [source.read(row).signal for row in islice(source.index(), arguments.records)]
     stored = tables(np.rint(np.stack(records) * 1000).astype(np.int16))

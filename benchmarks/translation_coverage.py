@@ -7,12 +7,13 @@ found in none of the reports of folds 1-8, so what it knows there, it knows from
 from __future__ import annotations
 
 import argparse
-import csv
 import re
 import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+
+from ptb_xl_reports import rows
 
 from dataset_scripts.reports.cleaning import clean, drop_reason
 from dataset_scripts.reports.language import detect_language
@@ -20,10 +21,8 @@ from dataset_scripts.reports.translation import RuleTranslator, translate
 from dataset_scripts.reports.translation_lexicon import ENDINGS, Lexicon, lexicon
 from dataset_scripts.reports.translation_rules import translate_tokens
 from dataset_scripts.reports.translation_tokens import tokens
-from dataset_scripts.sources.ptb_xl import TABLE
 
 UNSEEN = 9
-LAST = 9  # fold 10 is the test split and stays shut
 WORD = re.compile(r"[^\W\d_]+(?:[-#][^\W\d_]+)*")
 
 Translate = Callable[[str, str], tuple[str, ...]]
@@ -32,11 +31,9 @@ Translate = Callable[[str, str], tuple[str, ...]]
 def read(folder: Path) -> dict[int, Counter[str]]:
     """Returns the cleaned reports of each fold with their counts."""
     folds: dict[int, Counter[str]] = {}
-    with (folder / TABLE).open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            fold = int(float(row["strat_fold"]))
-            if fold <= LAST and drop_reason(row["report"]) is None:
-                folds.setdefault(fold, Counter())[clean(row["report"])] += 1
+    for row in rows(folder):
+        if drop_reason(row["report"]) is None:
+            folds.setdefault(int(float(row["strat_fold"])), Counter())[clean(row["report"])] += 1
     return folds
 
 

@@ -21,12 +21,13 @@ from dataset_scripts.card import BUILD_FILE, write_card
 from dataset_scripts.code_version import code_digest
 from dataset_scripts.record import EcgInputError
 from dataset_scripts.reports.translators import NOTHING_SENT, Sending, make_translator
-from dataset_scripts.resumable_folder import ResumableFolder, write_whole
+from dataset_scripts.resumable_folder import ResumableFolder
 from dataset_scripts.shard_work import ShardJob, ShardNote, dropped_of, run_shards
 from dataset_scripts.shards import SHARD_ROWS, sha256_of
 from dataset_scripts.source_options import check_options
 from dataset_scripts.sources import Source, source_class
 from dataset_scripts.splits import SPLITS, SplitRule
+from dataset_scripts.whole_file import write_whole
 from dataset_scripts.work_list import WorkList
 
 DATA, MANIFEST_FILE = "data", "manifest.json"

@@ -108,10 +108,10 @@ def _body(
         "",
         f"Built with meit-ecg from {source.name}: {_how_built(plan)}. For research; not for diagnosis.",
         "",
-        source.patients_known or "No patient is in two splits.",
+        source.patients_unknown or "No patient is in two splits.",
         "",
         _table(
-            ["split", "rows", "patient ids" if source.patients_known else "patients", "language of the reports"],
+            ["split", "rows", "patient ids" if source.patients_unknown else "patients", "language of the reports"],
             [[s, counts["rows"][s], counts["patients"][s], _listed(counts["languages"][s])] for s in splits],
         ),
         "",

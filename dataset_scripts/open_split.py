@@ -36,24 +36,40 @@ def open_split(
     Raises:
         EcgInputError: no such data set, config or split, or a column that is missing.
     """
+    present = columns_of(data, split, config, revision)
+    missing = sorted(set(needed) - set(present))
+    if missing:
+        raise EcgInputError(
+            f"{data}, split {split}, lacks the column {', '.join(missing)}; it has {', '.join(sorted(present))}: "
+            "build it with `meit build`"
+        )
+    if Path(data).is_dir() and not how.get("streaming"):
+        how["cache_dir"] = str(_own_cache(Path(data)))
+    try:
+        return datasets.load_dataset(str(data), config, split=split, revision=revision, **how)
+    except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
+        raise EcgInputError(_what_is_wrong(str(data), config, revision, split, error)) from error
+
+
+def columns_of(data: str | Path, split: str, config: str | None = None, revision: str | None = None) -> Sequence[str]:
+    """The columns of a split; its rows are not read.
+
+    Args:
+        data: a folder that `meit build` wrote, or a Hub id.
+        split: its name.
+        config: which of a repository's data sets; None where there is one.
+        revision: branch, tag or commit on the Hub.
+
+    Raises:
+        EcgInputError: no such data set, config or split.
+    """
     path = Path(data)
     if path.is_file():
         raise EcgInputError(f"{data} is a file, expected the folder of a data set as `meit build` writes it")
     if path.is_dir() and revision is not None:
         raise EcgInputError(f"a revision is of a data set on the Hub, and {data} is a folder; leave it out")
-    if path.is_dir() and not how.get("streaming"):
-        how["cache_dir"] = str(_own_cache(path))
     try:
-        present = _features(str(data), config, revision, split)
-        missing = sorted(set(needed) - set(present))
-        if missing:
-            raise EcgInputError(
-                f"{data}, split {split}, lacks the column {', '.join(missing)}; it has {', '.join(sorted(present))}: "
-                "build it with `meit build`"
-            )
-        return datasets.load_dataset(str(data), config, split=split, revision=revision, **how)
-    except EcgInputError:
-        raise
+        return _features(str(data), config, revision, split)
     except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
         raise EcgInputError(_what_is_wrong(str(data), config, revision, split, error)) from error
 

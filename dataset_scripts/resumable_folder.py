@@ -11,7 +11,6 @@ import json
 import os
 import shutil
 import sqlite3
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +20,7 @@ from filelock import FileLock, Timeout
 
 from dataset_scripts.leases import lease
 from dataset_scripts.record import EcgInputError
+from dataset_scripts.whole_file import write_whole
 
 
 class ResumableFolder:
@@ -180,16 +180,6 @@ class ResumableFolder:
         """Yields what is of use to the next run, or to one that is at work."""
         yield from self.notes.glob("*.json")
         yield from (self.partial / "running").glob("*.json")
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Writes a text file that is never there by half, even if others write the same or the power fails."""
-    part = path.with_name(f"{path.name}.{uuid.uuid4().hex}.part")
-    with part.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
 
 
 def _assert_replaceable(out: Path, marker: str) -> None:

@@ -24,10 +24,10 @@ from tqdm.auto import tqdm
 from dataset_scripts.build_options import BuildOptions
 from dataset_scripts.record import EcgInputError, EcgRecord
 from dataset_scripts.reports.translators import Sending, make_translator
-from dataset_scripts.resumable_folder import write_whole
 from dataset_scripts.rows import UNREADABLE, to_rows, why_dropped
 from dataset_scripts.shards import ShardWriter, sha256_of
 from dataset_scripts.sources import Source
+from dataset_scripts.whole_file import write_whole
 from dataset_scripts.work_list import Shard, WorkList
 
 DAMAGED = "damaged"

@@ -23,8 +23,8 @@ from huggingface_hub import DatasetCard
 from dataset_scripts.build import DATA, MANIFEST_FILE
 from dataset_scripts.card import BUILD_FILE, CARD
 from dataset_scripts.record import EcgInputError
-from dataset_scripts.resumable_folder import write_whole
 from dataset_scripts.shards import CODEC, CODEC_LEVEL, ROW_GROUP_ROWS, sha256_of
+from dataset_scripts.whole_file import write_whole
 
 SIGNAL, DIGEST = "signal", "signal_digest"
 INDEX = "index"  # in build.json of an index; a data set with its signals has no such field

@@ -71,7 +71,7 @@ def generate_predictions(
     model = model if isinstance(model, ReportModel) else ReportModel(model, device=device, dtype=dtype)
     text = report_rows(rows, text_column)
     chosen = text.head(limit)
-    prompts = _prompts(list(rows["prompt"])[:limit], chosen.languages, language_told)
+    prompts = prompts_to_use(list(rows["prompt"])[:limit], chosen.languages, language_told)
     partners = shuffled_partners(text.patient_ids, seed) if ecg == "shuffled" else np.arange(len(text))
     shown = partners[: len(chosen)]
     signals = rows.select_columns(["signal", "sampling_rate"]).with_format("numpy")
@@ -121,8 +121,12 @@ def generate_predictions(
     return predictions
 
 
-def _prompts(prompts: list[str], languages: Sequence[str], language_told: bool) -> list[str]:
-    """The prompts to use: the data set's, or the same without their language."""
+def prompts_to_use(prompts: list[str], languages: Sequence[str], language_told: bool) -> list[str]:
+    """The prompts that a model is given: the data set's, or the same without their language.
+
+    Raises:
+        EcgInputError: the language is to be told, and the prompts do not name it.
+    """
     bare = [without_language(prompt) for prompt in prompts]
     if language_told and bare == prompts and not LANGUAGES.keys().isdisjoint(languages):
         raise EcgInputError(

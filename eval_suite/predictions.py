@@ -28,7 +28,7 @@ _SETTINGS_KEY = b"meit_settings"
 
 
 def write_predictions(path: Path, columns: Mapping[str, Sequence[Any]], settings: Mapping[str, Any]) -> None:
-    """Write the predictions under a temporary name and rename it, so that a cut leaves no half file.
+    """Write the predictions, all or none.
 
     Args:
         path: of the Parquet file.
@@ -38,6 +38,11 @@ def write_predictions(path: Path, columns: Mapping[str, Sequence[Any]], settings
     table = pa.table(dict(columns), schema=pa.schema(COLUMNS))
     table = table.replace_schema_metadata({_SETTINGS_KEY: json.dumps(settings, sort_keys=True).encode()})
     path.parent.mkdir(parents=True, exist_ok=True)
+    write_table_whole(path, table)
+
+
+def write_table_whole(path: Path, table: pa.Table) -> None:
+    """Write a Parquet file under a temporary name and rename it, so that a cut leaves no half file."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         pq.write_table(table, temporary)

@@ -57,12 +57,14 @@ MEIT_RELEASE_PROMPT = Protocol(
 PROTOCOLS = {protocol.name: protocol for protocol in (STRICT, MEIT_RELEASE, MEIT_RELEASE_PROMPT)}
 
 
-def find_protocol(name: str) -> Protocol:
-    """The protocol of that name.
+def find_protocol(name: Protocol | str) -> Protocol:
+    """The protocol of that name; one that is given itself is returned.
 
     Raises:
         EcgInputError: there is none.
     """
+    if isinstance(name, Protocol):
+        return name
     if name not in PROTOCOLS:
         near = get_close_matches(name, PROTOCOLS, n=1)
         raise EcgInputError(
@@ -93,8 +95,7 @@ def score_rows(
         EcgInputError: bad rows (`check_texts`), no such protocol, a prompt is missing, or another BERTScore model
             than the protocol has.
     """
-    if isinstance(protocol, str):
-        protocol = find_protocol(protocol)
+    protocol = find_protocol(protocol)
     released = protocol.left_in != "nothing"
     if bertscore and released and (bertscore.name != PAPERS_MODEL or not bertscore.rescaled):
         raise EcgInputError(
@@ -148,7 +149,7 @@ class Conditions:
         rows: rows scored.
         rows_in_split: rows that the split has.
         patients: distinct patients among the rows scored.
-        text_column: the column that is the reference, "report" or "report_raw".
+        text_column: the column that is the reference, "report", "report_raw" or "report_en".
         language_told: whether the prompt names the report's language; None where a file of predictions does not say.
         seed: of the prompts, the controls and the bootstrap.
         samples: bootstrap draws.

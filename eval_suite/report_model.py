@@ -49,6 +49,11 @@ class ReportModel:
         """SHA-256 of the folder's files."""
         return folder_fingerprint(self.folder)
 
+    @property
+    def described(self) -> str:
+        """Which model exactly, for a table."""
+        return f"{self.folder.name}, sha256 of its files {self.fingerprint[:16]}, {self.dtype}"
+
     @functools.cached_property
     def model(self) -> Any:
         """The loaded model, in evaluation mode on its device."""

@@ -8,14 +8,23 @@ Everything is computed from per-row sums, so a thousand draws cost one matrix pr
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from dataset_scripts.record import EcgInputError
-from eval_suite.metrics.text import TextStatistics
 
 _BLOCK = 100  # draws weighed at a time: keeps the weights of a million patients in memory
+
+
+class RowStatistics(Protocol):
+    """What each row of an evaluation adds to its scores, as text metrics, findings and the judge have it."""
+
+    def matrix(self) -> np.ndarray:
+        """float64 [rows, columns]; sums over rows are meaningful."""
+
+    def scores(self, sums: np.ndarray) -> dict[str, np.ndarray]:
+        """Scores from (weighted) sums of `matrix()` over rows, [..., columns] -> name -> [...]."""
 
 
 class Interval(NamedTuple):
@@ -27,7 +36,7 @@ class Interval(NamedTuple):
 
 
 def bootstrap(
-    statistics: TextStatistics, patients: Sequence[str], *, samples: int = 1000, seed: int = 0, level: float = 0.95
+    statistics: RowStatistics, patients: Sequence[str], *, samples: int = 1000, seed: int = 0, level: float = 0.95
 ) -> dict[str, Interval]:
     """Every metric with its interval, patients drawn with replacement.
 
@@ -49,8 +58,8 @@ def bootstrap(
 
 
 def paired_difference(
-    a: TextStatistics,
-    b: TextStatistics,
+    a: RowStatistics,
+    b: RowStatistics,
     patients: Sequence[str],
     *,
     samples: int = 1000,
@@ -70,7 +79,7 @@ def paired_difference(
 
 
 def _draws(
-    statistics: TextStatistics, patients: Sequence[str], samples: int, seed: int
+    statistics: RowStatistics, patients: Sequence[str], samples: int, seed: int
 ) -> tuple[list[str], np.ndarray, np.ndarray]:
     """Metric names, their values [metrics] and their values in each draw [samples, metrics]."""
     matrix = statistics.matrix()

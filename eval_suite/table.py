@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from eval_suite.statistics import Interval
@@ -55,6 +56,15 @@ def terminal_table(systems: Systems, conditions: Mapping[str, str], corner: str 
     lines.insert(1, "-" * len(lines[0]))
     notes = [f"{label}: {text}" for label, text in conditions.items()]
     return "\n".join([*(line.rstrip() for line in lines), "", *notes, ""])
+
+
+def plain(systems: Systems) -> dict[str, dict[str, dict[str, float | None]]]:
+    """The table as plain JSON values; what is not defined is null."""
+    return {row: {metric: _cell(interval) for metric, interval in cells.items()} for row, cells in systems.items()}
+
+
+def _cell(interval: Interval) -> dict[str, float | None]:
+    return {name: None if math.isnan(value) else value for name, value in interval._asdict().items()}
 
 
 def _metrics(systems: Systems) -> list[str]:

@@ -5,7 +5,14 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from meit_commands.arguments import UsageError, positive
+from meit_commands.arguments import (
+    BATCH_SIZE,
+    UsageError,
+    add_data_options,
+    add_model_options,
+    data_source,
+    positive,
+)
 from meit_remote.consent import add_consent_option
 
 if TYPE_CHECKING:
@@ -21,18 +28,10 @@ def add(parser: argparse.ArgumentParser) -> None:
     system = parser.add_mutually_exclusive_group(required=True)
     system.add_argument("--predictions", metavar="FILE", help=".parquet or .csv with ecg_id and prediction")
     system.add_argument("--model", metavar="FOLDER_OR_ID", help="make the reports first; its own Python code is run")
-    parser.add_argument("--trust-remote-code", action="store_true", help="let a Hub id run its code on this machine")
-    parser.add_argument("--language-not-told", action="store_true", help="the model's prompts do not name the language")
-    parser.add_argument("--batch-size", type=positive, default=64, metavar="N", help="of the model; default: 64")
+    add_model_options(parser)
 
     rows = parser.add_argument_group("rows")
-    rows.add_argument("--data", required=True, metavar="DIR_OR_ID", help="the data set")
-    rows.add_argument("--data-config", metavar="NAME", help="which data set of a repository that holds several")
-    rows.add_argument("--data-revision", metavar="REVISION", help="branch, tag or commit of a data set on the Hub")
-    rows.add_argument("--split", required=True, metavar="NAME", help="train, validation or test")
-    rows.add_argument(
-        "--text-column", choices=("report", "report_raw", "report_en"), default="report", help="default: report"
-    )
+    add_data_options(rows)
     rows.add_argument("--limit", type=positive, default=500, metavar="N", help="rows drawn; default: 500")
     rows.add_argument(
         "--control-limit",
@@ -65,10 +64,11 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def _eval_alignment(arguments: argparse.Namespace) -> None:
     prices = _prices(arguments)
-    if arguments.predictions and (arguments.language_not_told or arguments.trust_remote_code):
-        raise UsageError("--language-not-told and --trust-remote-code are for --model; leave them out")
+    if arguments.predictions and (
+        arguments.language_not_told or arguments.trust_remote_code or arguments.batch_size is not None
+    ):
+        raise UsageError("--language-not-told, --trust-remote-code and --batch-size are for --model; leave them out")
 
-    from eval_suite.rows import DataSource
     from eval_suite.tasks.alignment import JudgeSettings, run_alignment
 
     model = None
@@ -88,7 +88,7 @@ def _eval_alignment(arguments: argparse.Namespace) -> None:
             concurrency=arguments.concurrency,
             timeout=arguments.timeout,
         ),
-        DataSource(arguments.data, arguments.data_config, arguments.data_revision),
+        data_source(arguments),
         arguments.split,
         arguments.out,
         predictions=arguments.predictions,
@@ -98,7 +98,7 @@ def _eval_alignment(arguments: argparse.Namespace) -> None:
         limit=arguments.limit,
         control_limit=arguments.control_limit,
         seed=arguments.seed,
-        batch_size=arguments.batch_size,
+        batch_size=arguments.batch_size or BATCH_SIZE,
     )
     print(scores.terminal())
     print(f"written to {arguments.out}")

@@ -14,12 +14,11 @@ def add(parser: argparse.ArgumentParser) -> None:
         "Check a model's folder, see to its card, upload it in one commit and check what the Hub then holds. Never "
         "uploaded: training logs, checkpoints, predictions, or anything else that opening the model does not need."
     )
-    model.add_argument("folder", help="as `meit train` writes it")
-    model.add_argument("repo_id", metavar="REPO_ID", help="USER/NAME; made if it is not there")
-    model.add_argument("--private", action="store_true", help="make a private repository")
-    model.add_argument("--revision", metavar="BRANCH", help="branch to write, made if it is not there; default: main")
+    _add_target(model, "as `meit train` writes it")
     made = model.add_argument_group("the card", "needed where the folder has no README.md that a person wrote")
     made.add_argument("--data", metavar="DIR_OR_ID", help="the data set it was trained on, as `meit build` writes it")
+    made.add_argument("--data-config", metavar="NAME", help="which data set of a repository that holds several")
+    made.add_argument("--data-revision", metavar="REVISION", help="branch, tag or commit of a data set on the Hub")
     made.add_argument("--license", metavar="ID", help="of the weights, as the Hub names it: apache-2.0, cc-by-4.0, ...")
     made.add_argument("--scores", metavar="DIR", action="append", help="of `meit eval quality`; may be given again")
     made.add_argument("--base-model", metavar="ID", help="what it was made from; default: as config.json says")
@@ -30,11 +29,8 @@ def add(parser: argparse.ArgumentParser) -> None:
         "repository that may hold several: load_dataset(REPO_ID, CONFIG). Card and Croissant metadata of the "
         "repository are seen to, other configurations stay as they are, and what the Hub then holds is checked."
     )
-    dataset.add_argument("folder", help="as `meit build` writes it")
-    dataset.add_argument("repo_id", metavar="REPO_ID", help="USER/NAME; made if it is not there")
+    _add_target(dataset, "as `meit build` writes it")
     dataset.add_argument("--config", metavar="NAME", help="of the configuration; default: the archive's, as in ptb-xl")
-    dataset.add_argument("--private", action="store_true", help="make a private repository")
-    dataset.add_argument("--revision", metavar="BRANCH", help="branch to write, made if it is not there; default: main")
     content = dataset.add_mutually_exclusive_group()
     content.add_argument(
         "--signals",
@@ -53,6 +49,13 @@ def add(parser: argparse.ArgumentParser) -> None:
     dataset.set_defaults(run=_publish_dataset)
 
 
+def _add_target(parser: argparse.ArgumentParser, folder: str) -> None:
+    parser.add_argument("folder", help=folder)
+    parser.add_argument("repo_id", metavar="REPO_ID", help="USER/NAME; made if it is not there")
+    parser.add_argument("--private", action="store_true", help="make a private repository")
+    parser.add_argument("--revision", metavar="BRANCH", help="branch to write, made if it is not there; default: main")
+
+
 def _publish_model(arguments: argparse.Namespace) -> None:
     from meit_hub.publish import publish_model
 
@@ -63,6 +66,8 @@ def _publish_model(arguments: argparse.Namespace) -> None:
         revision=arguments.revision,
         scores=arguments.scores or (),
         data=arguments.data,
+        data_config=arguments.data_config,
+        data_revision=arguments.data_revision,
         licence=arguments.license,
         base_model=arguments.base_model,
     )

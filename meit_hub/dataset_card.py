@@ -10,6 +10,7 @@ from yaml import YAMLError
 
 from dataset_scripts.card import CARD
 from dataset_scripts.record import EcgInputError
+from dataset_scripts.splits import SPLITS
 from meit_hub.dataset_config import DatasetConfig
 from meit_hub.model_card import MARK, by_machine
 
@@ -110,7 +111,7 @@ def _merged(old: Mapping[str, Any], configs: Sequence[DatasetConfig]) -> dict[st
 
 
 def _body(repo_id: str, configs: Sequence[DatasetConfig]) -> str:
-    splits = [split for split in ("train", "validation", "test") if any(split in c.plan["rows"] for c in configs)]
+    splits = [split for split in SPLITS if any(split in c.plan["rows"] for c in configs)]
     rows = [["configuration", "archive", *splits, "patients", "Hz", "signals", "licence"], ["---"] * (len(splits) + 6)]
     for config in configs:
         plan = config.plan

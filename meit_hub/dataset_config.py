@@ -24,20 +24,50 @@ _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 
 
 @dataclass(frozen=True)
-class DatasetConfig:
+class DataCard:
+    """The card of one archive's data set.
+
+    Attributes:
+        header: its fields.
+        text: what stands below them.
+    """
+
+    header: dict[str, Any]
+    text: str
+
+    @property
+    def licences(self) -> list[str]:
+        """As the Hub names them."""
+        return _listed(self.header.get("license"))
+
+    @property
+    def title(self) -> str:
+        """Name of the archive in words."""
+        return re.sub("^Instruction data from ", "", str(self.header.get("pretty_name") or ""))
+
+    @property
+    def citation(self) -> str | None:
+        """BibTeX of the archive."""
+        bibtex = re.search(r"```bibtex\n(.*?)```", self.text, re.S)
+        return bibtex[1].strip() or None if bibtex else None
+
+    @property
+    def languages(self) -> list[str]:
+        """Of its texts."""
+        return _listed(self.header.get("language"))
+
+
+@dataclass(frozen=True)
+class DatasetConfig(DataCard):
     """A configuration, as `load_dataset(repository, name)` names it.
 
     Attributes:
         name: of the configuration and of its folder in the repository.
-        header: of its card.
-        text: of its card.
         plan: build.json.
         manifest: one note a shard.
     """
 
     name: str
-    header: dict[str, Any]
-    text: str
     plan: dict[str, Any]
     manifest: list[dict[str, Any]]
 
@@ -57,7 +87,7 @@ class DatasetConfig:
         lacking = [field for field in ("license", "dataset_info", "pretty_name") if not header.get(field)]
         if lacking:
             raise EcgInputError(f"configuration {name}: the header of its {CARD} has no {', '.join(lacking)}")
-        return cls(name, header, card.text, plan, manifest)
+        return cls(header, card.text, name, plan, manifest)
 
     @property
     def licence(self) -> str:
@@ -70,27 +100,10 @@ class DatasetConfig:
         return is_index(self.plan)
 
     @property
-    def title(self) -> str:
-        """Name of the archive in words."""
-        return re.sub("^Instruction data from ", "", str(self.header["pretty_name"]))
-
-    @property
-    def citation(self) -> str | None:
-        """BibTeX of the archive."""
-        bibtex = re.search(r"```bibtex\n(.*?)```", self.text, re.S)
-        return bibtex[1].strip() or None if bibtex else None
-
-    @property
     def description(self) -> str:
         """The first paragraph of its card that is plain text: what the archive is."""
         paragraphs = (part.strip() for part in self.text.split("\n\n"))
         return next((" ".join(part.split()) for part in paragraphs if part and part[0] not in "#>|`<"), self.title)
-
-    @property
-    def languages(self) -> list[str]:
-        """Of its texts."""
-        spoken = self.header.get("language") or []
-        return [spoken] if isinstance(spoken, str) else list(spoken)
 
     @property
     def features(self) -> Features:
@@ -114,6 +127,11 @@ class DatasetConfig:
         files = [{"split": split, "path": f"{self.name}/{DATA}/{split}-*.parquet"} for split in self.plan["rows"]]
         name = {"config_name": self.name}
         return {**name, "data_files": files}, {**name, **self.header["dataset_info"]}
+
+
+def _listed(value: Any) -> list[str]:
+    """The values of a field of a card, which may be one or a list."""
+    return [value] if isinstance(value, str) else [str(each) for each in value or []]
 
 
 def check_name(name: str) -> None:

@@ -101,6 +101,47 @@ def open_config(place: str, usual: str) -> Path:
     return download(where, f"{chosen}/*", KIND, commit) / chosen
 
 
+def read_card(data: str, config: str | None = None, revision: str | None = None) -> tuple[str, str | None, list[str]]:
+    """Reads the card of a data set without its rows, of a folder or on the Hub.
+
+    Args:
+        data: a folder that `meit build` wrote, a repository as `meit publish dataset` leaves it, or its Hub id.
+        config: which of a repository's configurations; None: the only one, or the card at the top.
+        revision: branch, tag or commit on the Hub.
+
+    Returns:
+        README.md, build.json where there is one, and the names of the repository's configurations.
+
+    Raises:
+        EcgInputError: there is no such card or configuration.
+        HubError: the Hub refuses or is not reached, or has no such revision.
+    """
+    folder, commit = Path(data), None
+    if folder.is_dir() and revision is not None:
+        raise EcgInputError(f"--data-revision is of a data set on the Hub, and {data} is a folder; leave it out")
+    if folder.is_dir():
+        paths = [path.relative_to(folder).as_posix() for path in (*folder.glob("*"), *folder.glob("*/*"))]
+    else:
+        commit, paths = read_branch(data, revision, KIND, else_main=False)
+    names = _names(paths)
+    if config is None and BUILD_FILE not in paths and len(names) == 1:
+        config = names[0]
+    if config is not None and config not in names:
+        there = f"name one of {', '.join(names)}" if names else "it has none that meit-ecg wrote, so leave it out"
+        raise EcgInputError(f"--data {data} has no configuration {config}; {there}")
+
+    def read(name: str) -> str | None:
+        path = name if config is None else f"{config}/{name}"
+        if path not in paths:
+            return None
+        return read_text(data, path, commit, KIND) if commit else (folder / path).read_text(encoding="utf-8")
+
+    card = read(CARD)
+    if card is None:
+        raise EcgInputError(f"--data {data}: no card of a data set can be read there")
+    return card, read(BUILD_FILE), names
+
+
 def _names(paths: Sequence[str]) -> list[str]:
     return sorted({path.split("/")[0] for path in paths if path.count("/") == 1 and path.endswith(f"/{BUILD_FILE}")})
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import ModelCard, RepoCard
-from huggingface_hub.errors import HTTPError
+from huggingface_hub import DatasetCard, ModelCard
 from yaml import YAMLError
 
 from dataset_scripts.record import EcgInputError
+from meit_hub.dataset_config import DataCard
+from meit_hub.dataset_repo import read_card
 
 MARK = "<!-- Made by `meit publish`. Remove this line, and your card is never replaced. -->"
 # What transformers and TRL write by themselves, which says next to nothing of the model.
@@ -80,7 +80,7 @@ _NO_SCORES = (
 
 
 @dataclass(frozen=True)
-class TrainingData:
+class DataCredits:
     """What a card says of the data a model learnt from.
 
     Attributes:
@@ -90,6 +90,7 @@ class TrainingData:
         languages: of the reports.
         rows: in the training split; None where the data set does not say.
         hub_id: where it lies on the Hub, if it does.
+        revision: of it there; None where none was named.
     """
 
     name: str
@@ -98,39 +99,51 @@ class TrainingData:
     languages: tuple[str, ...]
     rows: int | None
     hub_id: str | None
+    revision: str | None = None
 
     @classmethod
-    def read(cls, data: str) -> TrainingData:
-        """Read the card of a data set that `meit build` wrote, a folder or a Hub id.
+    def read(cls, data: str, config: str | None = None, revision: str | None = None) -> DataCredits:
+        """Read the card of one archive's data set that `meit build` wrote.
+
+        Args:
+            data: a folder or a Hub id.
+            config: which of a repository's configurations; None where there is one.
+            revision: branch, tag or commit on the Hub.
 
         Raises:
-            EcgInputError: there is no such card, or it states no licence.
+            EcgInputError: there is no such card, or it states no licence, or those of several archives.
+            HubError: the Hub refuses or is not reached.
         """
-        folder = Path(data)
+        text, build, configs = read_card(data, config, revision)
         try:
-            card = RepoCard.load(folder / "README.md" if folder.is_dir() else data, repo_type="dataset")
-        except (OSError, ValueError, YAMLError, HTTPError) as error:
+            parsed = DatasetCard(text)
+            figures = json.loads(build or "{}")
+        except (ValueError, YAMLError) as error:
             raise EcgInputError(f"--data {data}: no card of a data set can be read there ({error})") from error
-        fields = card.data.to_dict()
-        build = folder / "build.json"
-        figures = json.loads(build.read_text(encoding="utf-8")) if build.is_file() else {}
-        title = re.sub("^Instruction data from ", "", str(fields.get("pretty_name", folder.name)))
-        if not fields.get("license"):
+        card = DataCard(parsed.data.to_dict(), parsed.text)
+        if not card.licences:
             raise EcgInputError(f"--data {data}: its card states no license; add one to the header of its README.md")
-        bibtex = re.search(r"```bibtex\n(.*?)```", card.text, re.S)
-        languages = fields.get("language") or []
+        if len(card.licences) > 1:
+            which = f"one of {', '.join(configs)}" if configs else "the folder of one archive's data set with --data"
+            raise EcgInputError(
+                f"--data {data} holds data under several licences ({', '.join(card.licences)}); name what was trained "
+                f"on with --data-config: {which}"
+            )
+        folder = Path(data)
         return cls(
-            name=str(figures.get("source", title)),
-            licence=str(fields["license"]),
-            citation=bibtex[1].strip() if bibtex else None,
-            languages=tuple([languages] if isinstance(languages, str) else languages),
+            name=str(figures.get("source") or card.title or folder.name),
+            licence=card.licences[0],
+            citation=card.citation,
+            languages=tuple(card.languages),
             rows=figures.get("rows", {}).get("train"),
             hub_id=None if folder.is_dir() else data,
+            revision=revision,
         )
 
     def markdown(self) -> str:
         """Name, licence and citation."""
-        place = f"[{self.name}](https://huggingface.co/datasets/{self.hub_id})" if self.hub_id else f"`{self.name}`"
+        url = f"https://huggingface.co/datasets/{self.hub_id}" + (f"/tree/{self.revision}" if self.revision else "")
+        place = f"[{self.name}]({url})" if self.hub_id else f"`{self.name}`"
         rows = f", {self.rows:,} recordings with their reports" if self.rows else ""
         cite = f" Cite it:\n\n```bibtex\n{self.citation}\n```" if self.citation else ""
         return f"Trained on {place}{rows}; licence of the data: {self.licence}.{cite}"
@@ -146,7 +159,7 @@ def make_card(
     config: Mapping[str, Any],
     parameters: int,
     header: Mapping[str, Any],
-    data: TrainingData,
+    data: DataCredits,
     tables: Sequence[str],
 ) -> str:
     """A whole card.
@@ -186,7 +199,7 @@ def make_card(
     return complete_card(body, header)
 
 
-def header_fields(licence: str | None, base_model: str | None, data: TrainingData | None) -> dict[str, Any]:
+def header_fields(licence: str | None, base_model: str | None, data: DataCredits | None) -> dict[str, Any]:
     """The header of a card: what is known of the fields that the Hub reads."""
     fields = {
         "license": licence,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dataset_scripts.record import EcgInputError
-from meit_hub.model_card import TrainingData, by_machine, complete_card, header_fields, licence_of, make_card
+from meit_hub.model_card import DataCredits, by_machine, complete_card, header_fields, licence_of, make_card
 from meit_hub.model_folder import CARD, CONFIG, count_parameters, is_ours, left_out, model_files
 from meit_hub.model_scores import score_table
 from meit_hub.upload import check_target, push, read_text
@@ -52,6 +52,8 @@ def publish_model(
     revision: str | None = None,
     scores: Sequence[str | Path] = (),
     data: str | None = None,
+    data_config: str | None = None,
+    data_revision: str | None = None,
     licence: str | None = None,
     base_model: str | None = None,
 ) -> Published:
@@ -67,6 +69,8 @@ def publish_model(
         revision: branch to write; None is main.
         scores: folders of `meit eval quality` for a card that is made.
         data: folder or Hub id of the training data, for a card that is made.
+        data_config: which of that repository's configurations it was; None where there is one.
+        data_revision: branch, tag or commit of the data on the Hub.
         licence: of the weights, as the Hub names it ("apache-2.0"), where no card states it.
         base_model: Hub id of the language model it was made from; None takes the one that config.json names.
 
@@ -74,6 +78,8 @@ def publish_model(
         EcgInputError: the folder is not whole, or something for its card is missing.
         HubError: the Hub refuses, is not reached, or holds other content than was sent.
     """
+    if data is None and (data_config or data_revision):
+        raise EcgInputError("--data-config and --data-revision are of the data set that --data names; give that too")
     folder = Path(folder)
     found = model_files(folder)
     config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
@@ -85,7 +91,7 @@ def publish_model(
         config,
         parameters=count_parameters(found),
         tables=[score_table(Path(table), folder) for table in scores],
-        data=TrainingData.read(data) if data else None,
+        data=DataCredits.read(data, data_config, data_revision) if data else None,
         licence=licence,
         base_model=base_model or _base_model(config),
     )
@@ -117,7 +123,7 @@ def _card(
     *,
     parameters: int,
     tables: Sequence[str],
-    data: TrainingData | None,
+    data: DataCredits | None,
     licence: str | None,
     base_model: str | None,
 ) -> tuple[str, list[str]]:

@@ -80,18 +80,30 @@ def read_text(repo_id: str, path: str, revision: str | None = None, kind: str = 
     return Path(local).read_text(encoding="utf-8")
 
 
-def read_branch(repo_id: str, revision: str | None = None, kind: str = "model") -> tuple[str | None, list[str]]:
-    """Head and paths of a branch, of main where there is no such branch; None and nothing if there is no repository.
+def read_branch(
+    repo_id: str, revision: str | None = None, kind: str = "model", *, else_main: bool = True
+) -> tuple[str | None, list[str]]:
+    """Head and paths of a branch; None and nothing if there is no repository.
+
+    Args:
+        repo_id: "user/name".
+        revision: branch, tag or commit; None is main.
+        kind: "model", "dataset" or "space".
+        else_main: read main where there is no such revision, as a branch that is to be written begins from it.
 
     Raises:
-        HubError: the Hub refuses or is not reached.
+        HubError: the Hub refuses or is not reached, or has no such revision.
     """
     api = HfApi()
     with _explained(repo_id):
         try:
             head = api.repo_info(repo_id, repo_type=kind, revision=revision).sha
         except RevisionNotFoundError:
-            return (None, []) if revision in (None, MAIN) else read_branch(repo_id, MAIN, kind)
+            if revision in (None, MAIN):
+                return None, []
+            if not else_main:
+                raise
+            return read_branch(repo_id, MAIN, kind)
         except RepositoryNotFoundError:
             return None, []
         return head, sorted(_tree(api, repo_id, kind, head))
@@ -141,7 +153,7 @@ def push(
     """
     check_target(repo_id)
     api = HfApi(library_name="meit-ecg")
-    with _explained(repo_id):
+    with _explained(repo_id, writing=True):
         api.create_repo(repo_id, repo_type=kind, exist_ok=True, private=private or None)
         if private and not api.repo_info(repo_id, repo_type=kind).private:
             raise HubError(
@@ -200,16 +212,19 @@ def _same(entry: RepoFile, content: Path | bytes) -> bool:
 
 
 @contextmanager
-def _explained(repo_id: str) -> Iterator[None]:
+def _explained(repo_id: str, *, writing: bool = False) -> Iterator[None]:
     """Turn what the Hub's client raises into one line that says what to do."""
+    permission = "write" if writing else "read"
     try:
         yield
     except HFValidationError as error:
         raise EcgInputError(f"{repo_id!r} is no repository id: {error}") from error
     except OfflineModeIsEnabled as error:
-        raise HubError("HF_HUB_OFFLINE is set, so nothing can be published; unset it") from error
+        raise HubError(
+            f"HF_HUB_OFFLINE is set, so the Hub cannot be asked to {permission} {repo_id}; unset it"
+        ) from error
     except HTTPError as error:
-        raise HubError(_reason(error, repo_id)) from error
+        raise HubError(_reason(error, repo_id, permission)) from error
     except ValueError as error:
         # The Hub checks the metadata of a card before anything is uploaded.
         raise EcgInputError(f"the Hub's client refuses it: {error}") from error
@@ -217,18 +232,20 @@ def _explained(repo_id: str) -> Iterator[None]:
         # The client wraps what a file's own upload raises.
         if not isinstance(error.__cause__, HTTPError):
             raise
-        raise HubError(f"{error} {_reason(error.__cause__, repo_id)}") from error
+        raise HubError(f"{error} {_reason(error.__cause__, repo_id, permission)}") from error
 
 
-def _reason(error: HTTPError, repo_id: str) -> str:
+def _reason(error: HTTPError, repo_id: str, permission: str) -> str:
     if not isinstance(error, HfHubHTTPError):
         return f"the Hub cannot be reached ({error}); look to the network, and to HF_ENDPOINT if it is set"
     said = error.server_message or str(error).splitlines()[0]
     advice = {
         400: "put right what it found wrong",
-        401: "the token is not valid; run `hf auth login`, or set HF_TOKEN to one that may write",
-        403: "the token may not write there; take one of role write, and a repository of your own or your organisation",
-        404: "no such repository, or the token may not see it",
+        401: f"the token is not valid; run `hf auth login`, or set HF_TOKEN to one that may {permission}",
+        403: "the token may not write there; take one of role write, and a repository of your own or your organisation"
+        if permission == "write"
+        else "the token may not read it; ask its owner for access, or take another token",
+        404: "no such repository or revision, or the token may not see it",
         409: "something of this name is there already",
         412: "somebody else wrote to the branch meanwhile; look at what, and publish again",
     }

@@ -33,6 +33,10 @@ class Prices:
     completion: float
     currency: str = "USD"
 
+    def cost(self, prompt_tokens: int, completion_tokens: int) -> float:
+        """Of so many tokens, in the currency."""
+        return (prompt_tokens * self.prompt + completion_tokens * self.completion) / 1e6
+
 
 @dataclass(frozen=True)
 class Usage:
@@ -73,9 +77,7 @@ class Tally:
     @property
     def cost(self) -> float | None:
         """In the prices' currency; None where no prices were given. Replies from the cache cost nothing."""
-        if self.prices is None:
-            return None
-        return (self.prompt_tokens * self.prices.prompt + self.completion_tokens * self.prices.completion) / 1e6
+        return None if self.prices is None else self.prices.cost(self.prompt_tokens, self.completion_tokens)
 
     def __str__(self) -> str:
         line = (

@@ -9,6 +9,8 @@ from typing import Any
 
 from transformers import TrainerCallback
 
+from dataset_scripts.whole_file import write_whole
+
 NAME = "cpu_minutes.json"
 
 
@@ -40,6 +42,4 @@ class CpuClock(TrainerCallback):
         """Called by the trainer, after a checkpoint is written."""
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
         if state.is_world_process_zero and folder.is_dir():
-            part = folder / (NAME + ".part")
-            part.write_text(json.dumps({"cpu_minutes": self.minutes}), encoding="utf-8")
-            part.replace(folder / NAME)
+            write_whole(folder / NAME, json.dumps({"cpu_minutes": self.minutes}))

@@ -10,6 +10,7 @@ from typing import Any
 from transformers import TrainerCallback
 
 from dataset_scripts.record import EcgInputError
+from dataset_scripts.whole_file import write_whole
 
 from .ecg_stream import Place
 from .resume import STREAM
@@ -32,9 +33,7 @@ class StreamPosition(TrainerCallback):
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Called by the trainer, after a checkpoint is written."""
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-        part = folder / (STREAM + ".part")
-        part.write_text(json.dumps({"order": self.order, "place": json.loads(self.place)}), encoding="utf-8")
-        part.replace(folder / STREAM)
+        write_whole(folder / STREAM, json.dumps({"order": self.order, "place": json.loads(self.place)}))
 
     def read(self, checkpoint: str | Path) -> Place:
         """The place that a checkpoint of a run with the same order was written at.

@@ -29,7 +29,7 @@ from .conversations import (
 )
 from .ecg_stream import READ_ROWS, EcgStream, parts_of, read_tables
 from .stream_position import StreamPosition
-from .train_split import COLUMNS, nothing_to_watch, open_split
+from .train_split import COLUMNS, nothing_to_watch, open_recipe_split
 from .training_data import Tokens, TrainingData, with_augmentation
 
 
@@ -40,7 +40,7 @@ def streamed_data(data: DataArguments, text: TextArguments, training: TrainingAr
         EcgInputError: for data or settings that cannot be used, or a task that none of the first rows has.
     """
     _fit_to_streaming(training)
-    check_tasks(data.tasks, open_split(data, streaming=True).column_names)
+    check_tasks(data.tasks, open_recipe_split(data, streaming=True).column_names)
     texts = text_columns(data.tasks)
     _check_tasks_of_first_rows(data, texts)
     asked = partial(asked_of, tasks=data.tasks, language_told=text.language_told, seed=training.seed)
@@ -86,7 +86,7 @@ def _fit_to_streaming(training: TrainingArguments) -> None:
 
 
 def _opened(data: DataArguments, columns: Sequence[str]) -> datasets.IterableDataset:
-    return open_split(data, needed=columns, columns=list(columns), streaming=True, batch_size=READ_ROWS)
+    return open_recipe_split(data, needed=columns, columns=list(columns), streaming=True, batch_size=READ_ROWS)
 
 
 def _tables(data: DataArguments, rows: datasets.IterableDataset, count: int) -> Iterator[pa.Table]:

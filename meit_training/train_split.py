@@ -9,7 +9,7 @@ from typing import Any
 import datasets
 import numpy as np
 
-from dataset_scripts.open_split import open_split as open_data_set
+from dataset_scripts.open_split import open_split
 from dataset_scripts.record import EcgInputError
 from dataset_scripts.splits import patient_holdout
 
@@ -18,7 +18,9 @@ from .arguments import DataArguments
 COLUMNS = ("ecg_id", "patient_id", "signal", "sampling_rate", "prompt", "completion")
 
 
-def open_split(arguments: DataArguments, split: str = "train", needed: Sequence[str] = COLUMNS, **how: Any) -> Any:
+def open_recipe_split(
+    arguments: DataArguments, split: str = "train", needed: Sequence[str] = COLUMNS, **how: Any
+) -> Any:
     """One split of `arguments.data`, see `dataset_scripts.open_split`; `how` goes to `datasets.load_dataset`.
 
     Raises:
@@ -29,7 +31,7 @@ def open_split(arguments: DataArguments, split: str = "train", needed: Sequence[
     path = Path(arguments.data)
     if path.is_dir() and not (path / "README.md").is_file():
         raise EcgInputError(f"{path} is not a finished data set: it has no README.md; build it with `meit build`")
-    return open_data_set(arguments.data, split, needed, arguments.data_config, arguments.data_revision, **how)
+    return open_split(arguments.data, split, needed, arguments.data_config, arguments.data_revision, **how)
 
 
 def training_rows(arguments: DataArguments, watched: bool) -> tuple[datasets.Dataset, np.ndarray]:
@@ -43,11 +45,11 @@ def training_rows(arguments: DataArguments, watched: bool) -> tuple[datasets.Dat
         the data set and a bool array, True for the rows of held-out patients.
 
     Raises:
-        EcgInputError: as `open_split`, or for data that leaves no row to learn from or to evaluate.
+        EcgInputError: as `open_recipe_split`, or for data that leaves no row to learn from or to evaluate.
     """
     if arguments.streaming:
         raise EcgInputError("streaming=true is for training a language model; leave it out")
-    rows = open_split(arguments)
+    rows = open_recipe_split(arguments)
     if arguments.max_rows is not None:
         rows = rows.select(range(min(arguments.max_rows, len(rows))))
     held_out = patient_holdout(rows["patient_id"], arguments.validation_share, arguments.split_seed)

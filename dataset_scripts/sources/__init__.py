@@ -21,7 +21,7 @@ class Source(Protocol):
         licence_name: its name in words; "none stated" where the archive has none.
         licence_link: where its text is; "" where that is not known.
         licence_condition: one sentence on what it asks of who passes the data on.
-        patients_known: "" where every record's patient is identified; else one sentence that says for which records
+        patients_unknown: "" where every record's patient is identified; else one sentence that says for which records
             not, so that a patient of theirs may be in two splits.
         citation: BibTeX; "" where there is none.
         title: the archive's name in words.
@@ -37,7 +37,7 @@ class Source(Protocol):
     licence_name: str
     licence_link: str
     licence_condition: str
-    patients_known: str
+    patients_unknown: str
     citation: str
     title: str
     homepage: str | None

@@ -18,19 +18,17 @@ from typing import Any
 from dataset_scripts.record import EcgInputError, EcgRecord, Label
 from dataset_scripts.signals.length import to_length
 from dataset_scripts.sources import cinc_subsets
-from dataset_scripts.sources.cinc_subsets import DEFAULT_SUBSETS as DEFAULT_SUBSETS
-from dataset_scripts.sources.cinc_subsets import SUBSETS as SUBSETS
+from dataset_scripts.sources.cinc_subsets import DEFAULT_SUBSETS, SUBSETS
 from dataset_scripts.sources.licences import LICENCES
 from dataset_scripts.sources.snomed import sentences, snomed_label
 from dataset_scripts.sources.table import tidy_id
 from dataset_scripts.sources.unreadable import naming, refuse_unreadable
 from dataset_scripts.sources.wfdb_check import check_wfdb
-from dataset_scripts.sources.wfdb_start import read_wfdb_start
+from dataset_scripts.sources.wfdb_start import START_SECONDS, read_wfdb_start
 
 SECONDS = 10.0
-_READ_SECONDS = 11.0  # a second more than is kept, for the resampling filter to reach into
 # ecg-arrhythmia 1.0.0 ships these two with a line break lost in the header; the Challenge's copies are whole.
-KNOWN_DAMAGED = frozenset({"JS01052", "JS23074"})
+_KNOWN_DAMAGED = frozenset({"JS01052", "JS23074"})
 
 _SEX = {"male": "male", "m": "male", "female": "female", "f": "female"}
 _NOTHING = {"", "unknown", "nan", "none"}
@@ -45,7 +43,7 @@ class CincSource:
     Args:
         src: a folder with one of these layouts, or several.
         sampling_rate: the rate in Hz that records are brought to.
-        subset: names of `SUBSETS`; None takes all but "ptb-xl", a source of its own.
+        subset: names of `cinc_subsets.SUBSETS`; None takes all but "ptb-xl", a source of its own.
         whole_subsets: True keeps every subset whose patients are unknown in one split, as those with
             "shared" patients always are.
 
@@ -59,7 +57,7 @@ class CincSource:
     licence = "cc-by-4.0"
     licence_name, licence_link, _condition = LICENCES[licence]
     licence_condition = cinc_subsets.licence_condition(_condition, DEFAULT_SUBSETS)
-    patients_known = cinc_subsets.patients_known(DEFAULT_SUBSETS, whole_subsets=False)
+    patients_unknown = cinc_subsets.patients_unknown(DEFAULT_SUBSETS, whole_subsets=False)
     homepage = "https://physionet.org/content/challenge-2021/"
     signals_public = True
     citation = (
@@ -111,7 +109,7 @@ class CincSource:
         self.subsets = chosen
         self.whole_subsets = whole_subsets
         self.description = cinc_subsets.description(chosen, whole_subsets)
-        self.patients_known = cinc_subsets.patients_known(chosen, whole_subsets)
+        self.patients_unknown = cinc_subsets.patients_unknown(chosen, whole_subsets)
         self.licence_condition = cinc_subsets.licence_condition(self._condition, chosen)
 
     def index(self) -> Iterator[dict[str, Any]]:
@@ -130,7 +128,7 @@ class CincSource:
                     "their folder, or read the records with the source wfdb-folder"
                 )
             if subset not in self.subsets:
-                left_out[subset] += 1
+                left_out[f"of {subset}"] += 1
                 continue
             row = self._row(path, subset)
             if row["ecg_id"] in seen:
@@ -138,13 +136,13 @@ class CincSource:
                     f"record {path.stem} stands twice under {self.src}, the second time in {path.parent}; "
                     "give one copy of the archive"
                 )
-            if path.stem in KNOWN_DAMAGED and not self._is_whole(path):
-                left_out["damaged in the archive"] += 1
+            if path.stem in _KNOWN_DAMAGED and not self._is_whole(path):
+                left_out["known to be damaged in the archive"] += 1
                 continue
             seen.add(row["ecg_id"])
             yield row
         if left_out:
-            parts = ", ".join(f"{count} of {name}" for name, count in sorted(left_out.items()))
+            parts = ", ".join(f"{count} {name}" for name, count in sorted(left_out.items()))
             print(f"{self.name}: {len(seen)} records, left out {parts}", file=sys.stderr)
         if not seen:
             raise EcgInputError(f"no record of {', '.join(self.subsets)} under {self.src}; unpack the archive there")
@@ -156,7 +154,7 @@ class CincSource:
             EcgInputError: its files are missing or damaged, or its header holds what cannot be read.
         """
         path = self.src / row["path"]
-        signal, sampling_rate, lines = read_wfdb_start(path, _READ_SECONDS)
+        signal, sampling_rate, lines = read_wfdb_start(path, START_SECONDS)
         comments = read_comments(lines)
         labels = _labels(comments.get("dx", ""), path)
         with naming(row["ecg_id"]):

@@ -87,7 +87,7 @@ def description(subsets: Sequence[str], whole_subsets: bool) -> str:
     return " ".join(parts)
 
 
-def patients_known(subsets: Sequence[str], whole_subsets: bool) -> str:
+def patients_unknown(subsets: Sequence[str], whole_subsets: bool) -> str:
     """Says for which subsets it is not known whose a record is and yet they are divided; "" for none."""
     by_record = _by_record(subsets, whole_subsets)
     if not by_record:

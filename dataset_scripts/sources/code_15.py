@@ -10,6 +10,7 @@ import math
 import os
 import re
 import sys
+from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from operator import itemgetter
@@ -50,7 +51,7 @@ class Code15Source:
 
     Args:
         src: the folder with `exams.csv` and any of the HDF5 files; exams whose file is not there are skipped and
-            counted (`notes`).
+            counted.
         sampling_rate: the rate in Hz that records are brought to: 100, 400 (as stored) or 500.
         millivolts_per_unit: of a stored value. The archive states no unit; see `docs/archives.md`.
 
@@ -71,7 +72,7 @@ class Code15Source:
     description = f"{_description}they are taken as millivolts."
     licence = "cc-by-4.0"
     licence_name, licence_link, licence_condition = LICENCES[licence]
-    patients_known = ""
+    patients_unknown = ""
     homepage = "https://doi.org/10.5281/zenodo.4916206"
     signals_public = True
     citation = (
@@ -98,16 +99,12 @@ class Code15Source:
         self.millivolts_per_unit = millivolts_per_unit
         if millivolts_per_unit != 1:
             self.description = f"{self._description}a stored 1 is taken as {millivolts_per_unit:g} mV."
-        self._notes: tuple[str, ...] = ()
-
-    def notes(self) -> tuple[str, ...]:
-        """Says what the last complete run of `index` found and skipped, one sentence each."""
-        return self._notes
 
     def index(self) -> Iterator[dict[str, Any]]:
         """Yields one row an exam, file by file in the order of the tracings, so that reads stay close together.
 
-        The table is gone through once a file, so that one file's exams are in memory at a time.
+        The table is gone through once a file, so that one file's exams are in memory at a time. What was found and
+        skipped is printed at the end.
 
         Raises:
             EcgInputError: no HDF5 file, a damaged one or one of another layout, a table without its columns or with a
@@ -116,12 +113,13 @@ class Code15Source:
         files = sorted(self.src.glob("exams_part*.hdf5"), key=lambda path: _number(path.name))
         if not files:
             raise EcgInputError(f"no exams_part*.hdf5 in {self.src}; unpack the archive's zip files there")
-        total = sum(1 for _ in self._table())
+        listed = self._exams()
+        total = len(listed)
         taken = bytearray(total)  # by line of the table
         nameless = unlisted = 0
         for file in files:
             ids = _exam_ids(file)
-            rows = self._rows_of(file, set(ids) - {0}, taken)
+            rows = self._rows_of(file, set(ids) - {0}, listed, taken)
             for position, exam in enumerate(ids):
                 if exam == 0:  # the filler that closes a file
                     nameless += 1
@@ -136,13 +134,13 @@ class Code15Source:
         indexed = sum(taken)
         if not indexed:
             raise EcgInputError(f"no tracing under {self.src} is listed in {TABLE}; give files of one release")
-        self._notes = (
-            f"{indexed} of {total} exams indexed from {len(files)} files",
-            f"{total - indexed} exams skipped because no file here has their tracing",
-            f"{unlisted} tracings skipped because {TABLE} does not list them",
+        print(
+            f"{self.name}: {indexed} of {total} exams indexed from {len(files)} files; "
+            f"{total - indexed} exams skipped because no file here has their tracing; "
+            f"{unlisted} tracings skipped because {TABLE} does not list them; "
             f"{nameless} tracings of exam 0 skipped, which close each file",
+            file=sys.stderr,
         )
-        print(f"{self.name}: {'; '.join(self._notes)}", file=sys.stderr)
 
     def read(self, row: Mapping[str, Any]) -> EcgRecord:
         """Reads one exam of `index`; one whose tracing is all zeros has no measured sample.
@@ -187,15 +185,28 @@ class Code15Source:
         cells = itemgetter(*map(next(rows).index, _COLUMNS))
         return map(cells, rows)
 
-    def _rows_of(self, file: Path, exams: set[int], taken: bytearray) -> dict[int, dict[str, Any]]:
-        """Returns exam -> row for the table's lines about `exams`, and marks these lines in `taken`."""
-        wanted = {str(exam) for exam in exams}
+    def _exams(self) -> array[int]:
+        """Returns the exam of each line of the table."""
+        exams = array("q")
+        for cells in self._table():
+            try:
+                exams.append(int(plain_id(cells[0])))
+            except ValueError as error:
+                raise EcgInputError(
+                    f"{self.src / TABLE}, exam {cells[0]!r}: a field cannot be read ({error}); download it again"
+                ) from error
+        return exams
+
+    def _rows_of(self, file: Path, exams: set[int], listed: array[int], taken: bytearray) -> dict[int, dict[str, Any]]:
+        """Returns exam -> row for the table's lines about `exams`, and marks these lines in `taken`.
+
+        `listed` is the exam of each line.
+        """
         rows: dict[int, dict[str, Any]] = {}
-        for line, cells in enumerate(self._table()):
-            if cells[0].strip().removesuffix(".0") not in wanted:
+        for line, (exam, cells) in enumerate(zip(listed, self._table(), strict=True)):
+            if exam not in exams:
                 continue
             try:
-                exam = int(plain_id(cells[0]))
                 row = _row(exam, dict(zip(_COLUMNS, cells, strict=True)))
             except (ValueError, KeyError) as error:
                 raise EcgInputError(
@@ -239,7 +250,12 @@ def _number(name: str) -> tuple[int, str]:
     return (int(digits.group()) if digits else -1, name)
 
 
-def _h5py() -> ModuleType:
+def h5py_package() -> ModuleType:
+    """Returns the package h5py, which the archive alone needs.
+
+    Raises:
+        ImportError: it is not installed.
+    """
     try:
         import h5py
     except ImportError as error:
@@ -250,7 +266,7 @@ def _h5py() -> ModuleType:
 def _exam_ids(file: Path) -> list[int]:
     """Returns the ids of a file's tracings in their order, its layout checked."""
     try:
-        with _h5py().File(file, "r") as opened:
+        with h5py_package().File(file, "r") as opened:
             missing = [name for name in ("exam_id", "tracings") if name not in opened]
             if missing:
                 raise EcgInputError(f"{file} has no data set {' and '.join(missing)}; download it again")
@@ -271,4 +287,4 @@ def _exam_ids(file: Path) -> list[int]:
 @lru_cache(maxsize=2)
 def _opened(file: str, process: int) -> Any:
     """Returns the open file; a process forked off opens its own, since HDF5 cannot share one."""
-    return _h5py().File(file, "r")
+    return h5py_package().File(file, "r")

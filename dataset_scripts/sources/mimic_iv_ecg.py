@@ -16,7 +16,7 @@ from typing import Any
 from dataset_scripts.record import EcgInputError, EcgRecord
 from dataset_scripts.signals.length import to_length
 from dataset_scripts.sources.licences import LICENCES
-from dataset_scripts.sources.table import plain_id, read_table, record_path
+from dataset_scripts.sources.table import plain_id, read_table, record_path, require_table
 from dataset_scripts.sources.wfdb_record import read_wfdb
 
 RECORDS = "record_list.csv"
@@ -24,8 +24,7 @@ MEASUREMENTS = "machine_measurements.csv"
 NATIVE_RATE = 500  # Hz
 DURATION = 10  # seconds, of every record
 
-SENTINELS = (29999, 32767, 65535)
-"""What the machines write where they have measured nothing."""
+_SENTINELS = (29999, 32767, 65535)  # what the machines write where they have measured nothing
 
 _TIMES = ("rr_interval", "p_onset", "p_end", "qrs_onset", "qrs_end", "t_end")
 _AXES = ("p_axis", "qrs_axis", "t_axis")
@@ -65,7 +64,7 @@ class MimicIvEcgSource:
     )
     licence = "odbl"
     licence_name, licence_link, licence_condition = LICENCES[licence]
-    patients_known = ""
+    patients_unknown = ""
     homepage = "https://physionet.org/content/mimic-iv-ecg/1.0/"
     signals_public = False
     citation = (
@@ -86,10 +85,7 @@ class MimicIvEcgSource:
             raise EcgInputError(f"MIMIC-IV-ECG needs its folder, the one that holds {RECORDS}; give it with --src")
         self.src = Path(src)
         self.sampling_rate = sampling_rate
-        if not (self.src / RECORDS).is_file():
-            below = next(self.src.glob(f"*/{RECORDS}"), None) if self.src.is_dir() else None
-            hint = f"did you mean {below.parent}?" if below else "give the folder of the unpacked archive"
-            raise EcgInputError(f"no {RECORDS} in {self.src}; {hint}")
+        require_table(self.src, RECORDS)
 
     def index(self) -> Iterator[dict[str, Any]]:
         """Yields `record_list.csv` in its order, each study with what the machine said of it.
@@ -214,7 +210,7 @@ def measurements_of(machine: Mapping[str, str]) -> dict[str, float]:
         except ValueError as error:
             raise EcgInputError(f"{name} is {cell!r}, expected a number; download {MEASUREMENTS} again") from error
         limits = (-360, 360) if name in _AXES else (0, 10_000)
-        if value not in SENTINELS and limits[0] <= value <= limits[1]:
+        if value not in _SENTINELS and limits[0] <= value <= limits[1]:
             measured[name] = value
 
     values: dict[str, float] = {}

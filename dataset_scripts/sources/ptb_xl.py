@@ -18,7 +18,7 @@ from dataset_scripts.record import EcgInputError, EcgRecord, Label
 from dataset_scripts.reports.cleaning import clean
 from dataset_scripts.reports.language import detect_language
 from dataset_scripts.sources.licences import LICENCES
-from dataset_scripts.sources.table import plain_id, read_table, record_path
+from dataset_scripts.sources.table import plain_id, read_table, record_path, require_table
 from dataset_scripts.sources.wfdb_record import read_wfdb
 
 TABLE = "ptbxl_database.csv"
@@ -93,7 +93,7 @@ class PtbXlSource:
     )
     licence = "cc-by-4.0"
     licence_name, licence_link, licence_condition = LICENCES[licence]
-    patients_known = ""
+    patients_unknown = ""
     homepage = "https://physionet.org/content/ptb-xl/"
     signals_public = True
     citation = (
@@ -115,10 +115,7 @@ class PtbXlSource:
             raise EcgInputError(f"PTB-XL needs its folder, the one that holds {TABLE}; give it with --src")
         self.src = Path(src)
         self.sampling_rate = sampling_rate
-        if not (self.src / TABLE).is_file():
-            below = next(self.src.glob(f"*/{TABLE}"), None) if self.src.is_dir() else None
-            hint = f"did you mean {below.parent}?" if below else "give the folder of the unpacked archive"
-            raise EcgInputError(f"no {TABLE} in {self.src}; {hint}")
+        require_table(self.src, TABLE)
         if version is not None and version not in VERSIONS:
             raise EcgInputError(
                 f"PTB-XL has no version {version!r} that is known here; give one of {', '.join(VERSIONS)}"

@@ -37,7 +37,7 @@ class SyntheticSource:
     title = "Simulated 12-lead ECGs of meit-ecg"
     licence = "cc0-1.0"
     licence_name, licence_link, licence_condition = LICENCES[licence]
-    patients_known = ""
+    patients_unknown = ""
     homepage: str | None = None
     signals_public = True
     citation = (

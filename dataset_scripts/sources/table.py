@@ -20,6 +20,18 @@ _PATH = re.compile(rf"{_PART}(?:/{_PART})*")
 _WHOLE = re.compile(r"\s*0*(\d{1,18})(?:\.0*)?\s*")
 
 
+def require_table(src: Path, table: str) -> None:
+    """Refuses a folder without an archive's table.
+
+    Raises:
+        EcgInputError: there is no such file in it; the message names the folder below that has one.
+    """
+    if not (src / table).is_file():
+        below = next(src.glob(f"*/{table}"), None) if src.is_dir() else None
+        hint = f"did you mean {below.parent}?" if below else "give the folder of the unpacked archive"
+        raise EcgInputError(f"no {table} in {src}; {hint}")
+
+
 def read_table(
     table: Path, columns: Sequence[str] = (), hint: str = _AGAIN, line_breaks: int = 10
 ) -> Iterator[dict[str, str]]:
@@ -115,15 +127,15 @@ def plain_id(text: str) -> str:
     return str(int(number[1]))
 
 
-def record_path(archive: Path, name: str) -> Path:
-    """Returns where the record `name` of a table lies; two names are two places.
+def record_path(archive: Path, name: str, what: str = "record") -> Path:
+    """Returns where the record `name` of a table lies, or a file of another kind (`what`); two names are two places.
 
     Raises:
         EcgInputError: the name is empty, has an empty part, "." or "..", or leads outside the archive's folder.
     """
     if not _PATH.fullmatch(name):
         raise EcgInputError(
-            f"record {name!r}, expected a path inside {archive} with one '/' between its folders, "
+            f"{what} {name!r}, expected a path inside {archive} with one '/' between its folders, "
             "and without '..' and '.'"
         )
     return archive / name

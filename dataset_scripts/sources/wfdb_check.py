@@ -15,7 +15,7 @@ from pathlib import Path
 from dataset_scripts.record import EcgInputError
 from dataset_scripts.sources.unreadable import refuse_unreadable
 
-LONGEST_S = 24 * 3600
+_LONGEST_S = 24 * 3600
 MOST_SAMPLES = 100_000_000
 _LARGEST_HEADER = 1 << 20
 _DEFAULT_RATE = 250.0  # header(5), where the record line gives none
@@ -61,7 +61,7 @@ def _check(record: Path, in_multi_segment: bool) -> None:
     check_size(header, signals, samples or 0, rate)
     if found["segments"] is not None:
         if in_multi_segment:
-            raise EcgInputError(f"{header} is a segment made of segments, which WFDB does not allow")
+            raise EcgInputError(f"{header} is a segment made of segments, which WFDB does not allow; get it again")
         for line in rest:
             name = _plain_name(_matched(_SEGMENT_LINE, line, header, "name 5000")["name"], header)
             if name != "~":  # a gap
@@ -91,8 +91,10 @@ def check_size(file: Path, leads: int, samples: int, sampling_rate: float) -> No
         EcgInputError: a rate that is not positive, more than 24 h, or more than 100,000,000 samples in all leads.
     """
     if not (math.isfinite(sampling_rate) and sampling_rate > 0):
-        raise EcgInputError(f"{file}: sampling rate {sampling_rate:g} Hz, expected a positive number")
-    if samples > LONGEST_S * sampling_rate:
+        raise EcgInputError(
+            f"{file}: sampling rate {sampling_rate:g} Hz, expected a positive number; correct the header"
+        )
+    if samples > _LONGEST_S * sampling_rate:
         raise EcgInputError(
             f"{file}: {samples} samples at {sampling_rate:g} Hz are {samples / sampling_rate / 3600:.4g} h, expected "
             "24 h at most; cut out the part to be read"
@@ -145,7 +147,9 @@ def _check_samples(header: Path, described: list[re.Match[str]], samples: int | 
         if kind in _COMPRESSED:
             continue
         if kind not in _SAMPLE_BYTES:
-            raise EcgInputError(f"{header}: signal format {kind}, expected one of {', '.join(_SAMPLE_BYTES)}")
+            raise EcgInputError(
+                f"{header}: signal format {kind}, expected one of {', '.join(_SAMPLE_BYTES)}; write it as format 16"
+            )
         in_frame = per_frame[file.name]
         there, frame_bytes = file.stat().st_size - offset, _SAMPLE_BYTES[kind] * in_frame
         frames = int(there / frame_bytes) if samples is None else samples

@@ -17,6 +17,7 @@ from dataset_scripts.sources.table import read_table, record_path, tidy_id
 from dataset_scripts.sources.unreadable import naming
 from dataset_scripts.sources.wfdb_check import check_wfdb
 from dataset_scripts.sources.wfdb_record import read_wfdb
+from dataset_scripts.sources.wfdb_start import START_SECONDS, is_longer, read_wfdb_start
 
 TABLE = "records.csv"
 FOLDS = range(1, 11)
@@ -57,7 +58,7 @@ class WfdbFolderSource:
     description = "Twelve-lead ECGs with reports from a folder of WFDB records."
     licence = "other"
     licence_name, licence_link, licence_condition = licence_of(licence)
-    patients_known = ""
+    patients_unknown = ""
     citation = ""
     homepage: str | None = None
     signals_public = False
@@ -89,7 +90,7 @@ class WfdbFolderSource:
         self.src = Path(src)
         self.sampling_rate = sampling_rate
         self.sampling_rates = tuple(sorted({*type(self).sampling_rates, sampling_rate}))  # any rate will do
-        self.table = record_path(self.src, table)
+        self.table = record_path(self.src, table, "table")
         self.name = name
         self.title = title or (name if name != type(self).name else self.src.resolve().name or type(self).title)
         self.description = description
@@ -123,14 +124,17 @@ class WfdbFolderSource:
             yield entry
 
     def read(self, row: Mapping[str, Any]) -> EcgRecord:
-        """Reads one record of `index`.
+        """Reads one record of `index`; of a long one, no more of its samples than are kept.
 
         Raises:
             EcgInputError: the record leads outside the folder, is missing or damaged, or has no twelve standard leads.
         """
         record = record_path(self.src, row["record"])
         check_wfdb(record)
-        signal, rate = read_wfdb(record)
+        if is_longer(record, START_SECONDS):
+            signal, rate, _ = read_wfdb_start(record, START_SECONDS)
+        else:
+            signal, rate = read_wfdb(record)
         with naming(row["record"]):
             kept = to_length(signal, rate, self.sampling_rate)
         report = row["report"]

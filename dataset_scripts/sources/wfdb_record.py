@@ -18,14 +18,12 @@ import numpy as np
 from dataset_scripts.record import EcgInputError
 from dataset_scripts.sources.unreadable import refuse_unreadable
 from dataset_scripts.sources.wfdb_check import check_wfdb
-from modeling_meit.ecg_signal import MISSING_INT16, order_leads
+from dataset_scripts.sources.wfdb_signal import in_millivolts, lead_order, read_with_wfdb, refuse_wrong_sums
+from modeling_meit.ecg_signal import MISSING_INT16
 
-_TO_MILLIVOLTS = {"mV": 1.0, "uV": 1e-3, "µV": 1e-3, "V": 1e3}
 # MIMIC-IV-ECG writes the (shifted) time and date of the recording at the end of the line.
 _TIME_AND_DATE = r"(?: \d{1,2}:\d{1,2}:\d{1,2}(?:\.\d+)?(?: \d{1,2}/\d{1,2}/\d{4})?)?"
-_RECORD_LINE = re.compile(
-    r"(?P<name>[\w-]+) (?P<signals>\d+) (?P<rate>\d+) (?P<samples>[1-9]\d*)" + _TIME_AND_DATE + r"\s*"
-)
+_RECORD_LINE = re.compile(r"[\w-]+ (?P<signals>\d+) (?P<rate>\d+) (?P<samples>[1-9]\d*)" + _TIME_AND_DATE + r"\s*")
 # File, gain, baseline, units, checksum, lead.
 _SIGNAL_LINES = re.compile(
     r"^([\w-][\w.-]*) 16 (\d+(?:\.\d+)?)\((-?\d+)\)/(\S+) \d+ -?\d+ -?\d+ (-?\d+) 0 (\S.*?)[ \t\r]*$", re.MULTILINE
@@ -82,19 +80,19 @@ def _read(record: Path) -> tuple[np.ndarray, int]:
     header = _parse_plain(text)
     if header is None:
         check_wfdb(record)
-        signal, sampling_rate, units, leads = _read_with_wfdb(record)
-        order = _lead_order(record, leads)
+        signal, rate, units, leads = read_with_wfdb(record)
+        if rate != int(rate):
+            raise EcgInputError(
+                f"record {record}: {rate} Hz, expected a whole number; resample it, or correct the header's rate"
+            )
+        sampling_rate = int(rate)
+        order = lead_order(record, leads)
         signal = signal[order]
     else:
         sampling_rate, units, leads = header.sampling_rate, header.layout.units, header.layout.leads
-        order = _lead_order(record, leads)  # before the samples: a header of 11 leads shall say so, not "wrong size"
+        order = lead_order(record, leads)  # before the samples: a header of 11 leads shall say so, not "wrong size"
         signal = _read_plain(record, header, order)
-    unknown = sorted(set(units) - set(_TO_MILLIVOLTS))
-    if unknown:
-        raise EcgInputError(f"record {record}: signals in {', '.join(unknown)}, expected mV, uV or V")
-    if set(units) != {"mV"}:
-        signal = signal * np.array([_TO_MILLIVOLTS[unit] for unit in units])[order, None]
-    return signal, sampling_rate
+    return in_millivolts(record, signal, [units[row] for row in order]), sampling_rate
 
 
 def _parse_plain(text: str) -> _PlainHeader | None:
@@ -142,11 +140,7 @@ def _read_plain(record: Path, header: _PlainHeader, order: np.ndarray) -> np.nda
         )
     # A row of a lead's samples is contiguous from here on: everything below is several times faster for it.
     digital = np.ascontiguousarray(np.frombuffer(data, dtype="<i2").reshape(header.samples, len(leads)).T)
-    # header(5): the 16-bit sum of all samples of a signal.
-    wrong = (digital.sum(axis=1, dtype=np.int64) - header.checksums) % 65536 != 0
-    if wrong.any():
-        named = ", ".join(lead for lead, bad in zip(leads, wrong, strict=True) if bad)
-        raise EcgInputError(f"{data_file}: checksum of {named} does not match the header; unpack or download it again")
+    refuse_wrong_sums(data_file, digital, header.checksums, leads)
     digital = digital[order]
     signal = digital.astype(np.float64)
     if header.layout.baselines.any():
@@ -155,31 +149,3 @@ def _read_plain(record: Path, header: _PlainHeader, order: np.ndarray) -> np.nda
     if digital.min() == MISSING_INT16:
         signal[digital == MISSING_INT16] = np.nan
     return signal
-
-
-def _read_with_wfdb(record: Path) -> tuple[np.ndarray, int, tuple[str, ...], tuple[str, ...]]:
-    import wfdb
-
-    try:
-        read = wfdb.rdrecord(str(record))
-    except OSError:
-        raise
-    except Exception as error:  # the package raises whatever its parser runs into
-        raise EcgInputError(
-            f"record {record}: cannot be read as WFDB ({type(error).__name__}: {error}); unpack or download it again"
-        ) from error
-    if read.p_signal is None or read.fs != int(read.fs):
-        raise EcgInputError(f"record {record}: no signal, or {read.fs} Hz; expected samples at a whole number of Hz")
-    return read.p_signal.T, int(read.fs), tuple(read.units), tuple(read.sig_name)
-
-
-def _lead_order(record: Path, leads: tuple[str, ...]) -> np.ndarray:
-    try:
-        return _order(leads)
-    except ValueError as error:
-        raise EcgInputError(f"record {record} has {len(leads)} leads: {error}") from error
-
-
-@lru_cache
-def _order(leads: tuple[str, ...]) -> np.ndarray:
-    return order_leads(np.arange(len(leads))[:, None], leads)[:, 0]

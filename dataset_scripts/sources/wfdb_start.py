@@ -17,10 +17,13 @@ import numpy as np
 from dataset_scripts.record import EcgInputError
 from dataset_scripts.sources.unreadable import refuse_unreadable
 from dataset_scripts.sources.wfdb_check import check_wfdb
-from modeling_meit.ecg_signal import MISSING_INT16, order_leads
+from dataset_scripts.sources.wfdb_signal import in_millivolts, lead_order, read_with_wfdb, refuse_wrong_sums
+from modeling_meit.ecg_signal import MISSING_INT16
 
-_TO_MILLIVOLTS = {"mV": 1.0, "uV": 1e-3, "µV": 1e-3, "V": 1e3}
-_RECORD_LINE = re.compile(r"\S+\s+\d+\s+(?P<rate>\d+(?:\.\d+)?)\S*\s+(?P<samples>\d+)(?:\s.*)?")
+START_SECONDS = 11.0
+"""What is read where ten seconds are kept: a second more, for the resampling filter to reach into."""
+
+_RECORD_LINE = re.compile(r"\S+\s+\d+\s+(?P<rate>\d+(?:\.\d*)?)(?:/\S*)?\s+(?P<samples>\d+)(?:\s.*)?")
 _SIGNAL_LINE = re.compile(
     r"(?P<file>\S+)\s+16(?:x1)?(?:\+(?P<offset>\d+))?\s+(?P<gain>\d+(?:\.\d+)?)(?:\((?P<baseline>-?\d+)\))?/(?P<units>\S+)\s+"
     r"\d+\s+(?P<zero>-?\d+)\s+-?\d+\s+(?P<checksum>-?\d+)\s+0\s+(?P<lead>\S.*)"
@@ -39,6 +42,16 @@ class WfdbStart(NamedTuple):
     signal: np.ndarray
     sampling_rate: float
     comments: list[str]
+
+
+def is_longer(record: Path, seconds: float) -> bool:
+    """Whether a header that `check_wfdb` has passed gives a whole number of Hz and more than `seconds` at it."""
+    try:
+        _, first, _ = _lines(record)
+    except OSError as error:
+        refuse_unreadable(f"record {record}", error)
+    found = _RECORD_LINE.fullmatch(first)
+    return bool(found and found["rate"].isdecimal() and int(found["samples"]) > seconds * int(found["rate"]))
 
 
 def read_wfdb_start(record: Path, seconds: float) -> WfdbStart:
@@ -61,10 +74,7 @@ def read_wfdb_start(record: Path, seconds: float) -> WfdbStart:
 
 def _read(record: Path, seconds: float) -> WfdbStart:
     check_wfdb(record)
-    text = record.with_name(record.name + ".hea").read_text(encoding="utf-8", errors="replace")
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    comments = [line[1:].strip() for line in lines if line.startswith("#")]
-    first, *described = [line for line in lines if not line.startswith("#")]
+    comments, first, described = _lines(record)
     found = _RECORD_LINE.fullmatch(first)
     if not found:
         raise EcgInputError(
@@ -76,70 +86,42 @@ def _read(record: Path, seconds: float) -> WfdbStart:
         raise EcgInputError(f"record {record}: its header announces no sample; download it again")
     samples = min(int(found["samples"]), math.ceil(seconds * rate))
     is_whole = samples == int(found["samples"])
-    signal, units, leads = _read_plain(record, described, samples, is_whole) or _read_with_wfdb(record, samples)
-    unknown = sorted(set(units) - set(_TO_MILLIVOLTS))
-    if unknown:
-        raise EcgInputError(f"record {record}: signals in {', '.join(unknown)}, expected mV, uV or V")
-    if set(units) != {"mV"}:
-        signal = signal * np.array([[_TO_MILLIVOLTS[unit]] for unit in units])
-    return WfdbStart(_ordered(record, signal, leads), rate, comments)
+    read = _read_plain(record, described, samples, is_whole)
+    if read is None:
+        signal, _, units, leads = read_with_wfdb(record, samples)
+    else:
+        signal, units, leads = read
+    return WfdbStart(in_millivolts(record, signal, units)[lead_order(record, leads)], rate, comments)
+
+
+def _lines(record: Path) -> tuple[list[str], str, list[str]]:
+    """Returns a header's comments, its record line and its signal lines."""
+    text = record.with_name(record.name + ".hea").read_text(encoding="utf-8", errors="replace")
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    comments = [line[1:].strip() for line in lines if line.startswith("#")]
+    first, *described = [line for line in lines if not line.startswith("#")]
+    return comments, first, described
 
 
 def _read_plain(
     record: Path, described: list[str], samples: int, is_whole: bool
-) -> tuple[np.ndarray, list[str], list[str]] | None:
+) -> tuple[np.ndarray, tuple[str, ...], tuple[str, ...]] | None:
     """Returns signal, units and leads; None where the header is not of the Challenges' layout."""
     signals = [match for line in described if (match := _SIGNAL_LINE.fullmatch(line))]
     files = {(signal["file"], signal["offset"]) for signal in signals}
     gains = np.array([[float(signal["gain"])] for signal in signals])
     if len(signals) != len(described) or len(files) != 1 or not gains.all():  # 0 stands for "not calibrated"
         return None
-    leads = [signal["lead"] for signal in signals]
-    _ordered(record, gains, leads)  # before the samples: a header of 11 leads shall say so, not "checksum"
+    leads = tuple(signal["lead"] for signal in signals)
+    lead_order(record, leads)  # before the samples: a header of 11 leads shall say so, not "checksum"
     file, offset = files.pop()
     count = samples * len(signals)
     digital = np.fromfile(record.with_name(file), dtype="<i2", count=count, offset=int(offset or 0))
     digital = digital.reshape(samples, len(signals)).T
     if is_whole:
-        _check_sums(record.with_name(file), digital, signals)
+        checksums = np.array([int(signal["checksum"]) for signal in signals])
+        refuse_wrong_sums(record.with_name(file), digital, checksums, leads)
     baselines = np.array([[float(signal["baseline"] or signal["zero"])] for signal in signals])
     signal = (digital - baselines) / gains
     signal[digital == MISSING_INT16] = np.nan
-    return signal, [signal["units"] for signal in signals], leads
-
-
-def _ordered(record: Path, rows: np.ndarray, leads: list[str]) -> np.ndarray:
-    try:
-        return order_leads(rows, leads)
-    except ValueError as error:
-        raise EcgInputError(f"record {record} has {len(leads)} leads: {error}") from error
-
-
-def _check_sums(file: Path, digital: np.ndarray, signals: list[re.Match[str]]) -> None:
-    """Compares the 16-bit sum of all samples of each signal with its header line's; header(5)."""
-    sums = digital.sum(axis=1, dtype=np.int64)
-    wrong = [
-        signal["lead"]
-        for total, signal in zip(sums, signals, strict=True)
-        if (int(total) - int(signal["checksum"])) % 65536
-    ]
-    if wrong:
-        raise EcgInputError(
-            f"{file}: checksum of {', '.join(wrong)} does not match the header; unpack or download it again"
-        )
-
-
-def _read_with_wfdb(record: Path, samples: int) -> tuple[np.ndarray, list[str], list[str]]:
-    import wfdb
-
-    try:
-        read = wfdb.rdrecord(str(record), sampto=samples)
-    except OSError:
-        raise
-    except Exception as error:  # the package raises whatever its parser runs into
-        raise EcgInputError(
-            f"record {record}: cannot be read as WFDB ({type(error).__name__}: {error}); download it again"
-        ) from error
-    if read.p_signal is None:
-        raise EcgInputError(f"record {record}: no signal of one sampling rate; expected twelve leads at the same rate")
-    return read.p_signal.T, read.units, read.sig_name
+    return signal, tuple(signal["units"] for signal in signals), leads

@@ -13,17 +13,12 @@ from eval_suite.findings.territories import bind_territories
 from eval_suite.findings.waves import bind_waves
 
 
-def _weaker(first: State, second: State) -> State:
-    return second if stronger(first, second) == first else first
-
-
 def _stated_by(claim: Claim) -> list[tuple[str, State]]:
     if claim.state == "dropped":
         return []
     if claim.state == "absent":
         return [(name, "absent") for name in claim.denied]
-    limit: State = "uncertain" if claim.state == "uncertain" else "present"
-    return [(name, "uncertain" if limit == "uncertain" else state) for name, state in claim.affirmed]
+    return [(name, "uncertain" if claim.state == "uncertain" else state) for name, state in claim.affirmed]
 
 
 @functools.lru_cache(maxsize=32768)

@@ -59,14 +59,12 @@ class Claim:
         denied: the names that a negation denies.
         state: what cues and alternatives make of it; "dropped" where nothing is stated.
         base: of an infarct, an ischemia or an injury, which of them.
-        hedged: whether a cue of its own hedges it.
     """
 
     affirmed: list[tuple[str, State]]
     denied: tuple[str, ...]
     state: str = "present"
     base: str = ""
-    hedged: bool = False
 
     def names(self) -> set[str]:
         """The names that the claim may affirm."""

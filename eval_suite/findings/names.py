@@ -8,8 +8,8 @@ from difflib import get_close_matches
 from typing import Literal, NamedTuple, cast
 
 from dataset_scripts.errors import EcgInputError
-from eval_suite.findings import finding_table as heart
-from eval_suite.findings import finding_table_waves as waves
+from eval_suite.findings import finding_table_morphology as morphology
+from eval_suite.findings import finding_table_rhythm as rhythm
 from eval_suite.findings.finding import Finding
 
 State = Literal["present", "absent", "uncertain"]
@@ -48,20 +48,20 @@ def _with_both_sides(rows: tuple[Finding, ...]) -> tuple[Finding, ...]:
 
 FINDINGS: tuple[Finding, ...] = _with_both_sides(
     (
-        *heart.RHYTHM,
-        *heart.RATE,
-        *heart.AXIS,
-        *heart.CONDUCTION,
-        *heart.HYPERTROPHY,
-        *waves.QRS,
-        *waves.INFARCT,
-        *waves.ISCHEMIA,
-        *waves.ST_T,
-        *waves.QT,
-        *waves.PACING,
-        *waves.ECTOPY,
-        *waves.QUALITY,
-        *waves.OVERALL,
+        *rhythm.RHYTHM,
+        *rhythm.RATE,
+        *rhythm.AXIS,
+        *rhythm.CONDUCTION,
+        *rhythm.HYPERTROPHY,
+        *morphology.QRS,
+        *morphology.INFARCT,
+        *morphology.ISCHEMIA,
+        *morphology.ST_T,
+        *morphology.QT,
+        *morphology.PACING,
+        *morphology.ECTOPY,
+        *morphology.QUALITY,
+        *morphology.OVERALL,
     )
 )
 FINDINGS_BY_NAME: dict[str, Finding] = {row.name: row for row in FINDINGS}

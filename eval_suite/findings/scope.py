@@ -156,7 +156,6 @@ def _apply(claim: Claim, kind: str) -> None:
         claim.state = "dropped"
     elif kind == "hedge" and claim.state != "dropped":
         claim.state = "uncertain"
-        claim.hedged = True
     elif kind == "deny" and claim.state == "present":
         claim.state = "absent"
 

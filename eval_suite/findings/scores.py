@@ -33,7 +33,7 @@ def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class FindingStatistics:
-    """What each row adds to the scores; `eval_suite.statistics.bootstrap` takes it as it takes `TextStatistics`.
+    """What each row adds to the scores; `eval_suite.statistics.bootstrap` takes it.
 
     Attributes:
         matched: float64 [rows, findings], 1 where prediction and reference hold a finding in the same state.

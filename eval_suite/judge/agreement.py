@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
 
 import numpy as np
 
@@ -57,7 +56,8 @@ class AgreementCounts:
     def scores(self, sums: np.ndarray) -> dict[str, np.ndarray]:
         """Share changed and equal, mean of second minus first, kappa, from summed pairs, [..., 25] -> name -> [...].
 
-        Kappa is 0 where it is not defined (every score the same): nothing beyond chance was shown.
+        Kappa is Cohen's with quadratic weights (Cohen 1968), 0 where it is not defined (every score the same): nothing
+        beyond chance was shown.
         """
         counts = sums.reshape(*sums.shape[:-1], LEVELS, LEVELS)
         total = counts.sum(axis=(-2, -1))
@@ -75,23 +75,11 @@ class AgreementCounts:
         }
 
 
-def weighted_kappa(first: Sequence[int], second: Sequence[int]) -> float:
-    """Cohen's kappa with quadratic weights (Cohen 1968) of two lists of scores from 1 to 5.
-
-    Returns:
-        At most 1; nan where every score in both lists is the same, which leaves it undefined.
-    """
-    if len({*first, *second}) == 1:
-        return float("nan")
-    counts = AgreementCounts(np.asarray(first)[:, None], np.asarray(second)[:, None])
-    return float(counts.scores(counts.matrix().sum(axis=0))[KAPPA])
-
-
 def mean_intervals(scores: np.ndarray, patients: Sequence[str], samples: int, seed: int) -> dict[str, Interval]:
     """The mean of each dimension and of all, with bootstrap intervals over whole patients.
 
     Args:
-        scores: [R, 4]; of differences it gives the paired difference of two systems on the same rows.
+        scores: [R, 4].
         patients: R ids.
         samples: draws.
         seed: of the draws.
@@ -99,7 +87,7 @@ def mean_intervals(scores: np.ndarray, patients: Sequence[str], samples: int, se
     Returns:
         Printed name -> interval.
     """
-    return bootstrap(cast(Any, MeanScores(scores)), patients, samples=samples, seed=seed)
+    return bootstrap(MeanScores(scores), patients, samples=samples, seed=seed)
 
 
 def agreement(
@@ -121,7 +109,7 @@ def agreement(
     found = {}
     for name, columns in parts.items():
         one, two = first[:, columns], second[:, columns]
-        measures = bootstrap(cast(Any, AgreementCounts(one, two)), patients, samples=samples, seed=seed)
+        measures = bootstrap(AgreementCounts(one, two), patients, samples=samples, seed=seed)
         if np.unique([one, two]).size == 1:
             measures[KAPPA] = Interval(*[float("nan")] * 3)
         found[name] = measures

@@ -100,7 +100,7 @@ def candidates_of_model(
 
     return Candidates(
         model.folder.name,
-        f"{model.folder.name}, sha256 of its files {model.fingerprint[:16]}, {model.dtype}",
+        model.described,
         "yes" if language_told else "no",
         reports("true", "judged-predictions.parquet", None),
         reports("shuffled", "judged-predictions-shuffled.parquet", number),

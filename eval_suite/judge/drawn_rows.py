@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dataset_scripts.errors import EcgInputError
-from dataset_scripts.open_split import open_split
+from dataset_scripts.open_split import columns_of
 from eval_suite.rows import TEXT_COLUMNS, DataSource, ReportRows, check_limit, load_split, report_rows
 
 VALIDATED = "validated_by_human"
@@ -56,7 +56,7 @@ def draw_rows(data: DataSource, split: str, text_column: str, limit: int | None,
         EcgInputError: as `load_split`, or a drawn row has no reference.
     """
     check_limit(limit)
-    says = "quality" in _columns(data, split)
+    says = "quality" in columns_of(data.place, split, data.config, data.revision)
     dataset = load_split(data, split, (*TEXT_COLUMNS, text_column, *(["quality"] if says else [])))
     rows = report_rows(dataset, text_column)
     validated = [row for row, quality in enumerate(dataset["quality"]) if _validated(quality)] if says else []
@@ -74,11 +74,6 @@ def draw_rows(data: DataSource, split: str, text_column: str, limit: int | None,
     )
     others = frozenset(rows.ecg_ids) - frozenset(taken.ecg_ids)
     return DrawnRows(taken, drawn, others, len(validated), len(rows))
-
-
-def _columns(data: DataSource, split: str) -> Sequence[str]:
-    stream = open_split(data.place, split, (), data.config, data.revision, streaming=True)
-    return stream.column_names or list(next(iter(stream)))
 
 
 def _validated(quality: Sequence[Mapping[str, str]] | None) -> bool:

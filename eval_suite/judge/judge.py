@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from dataset_scripts.errors import EcgInputError
 from eval_suite.judge.answer import Scores, UnusableAnswer, read_scores
-from eval_suite.judge.rubric import ANSWER_SCHEMA, DIMENSIONS, LOWEST, MAIN, Question, conversation
+from eval_suite.judge.rubric import ANSWER_SCHEMA, LOWEST, MAIN, Question, conversation, correction
 from meit_remote.endpoint import ChatEndpoint, Reply, Usage, json_schema
 from meit_remote.transport import RemoteError
 
@@ -175,10 +175,6 @@ def _problem(problem: UnusableAnswer, reply: Reply) -> str:
 
 def _correction(reply: Reply, problem: UnusableAnswer) -> list[dict[str, str]]:
     """The turns that show the judge its answer and what is wrong with it."""
-    said = (
-        f"This answer cannot be used: {_problem(problem, reply)}. Give the JSON object alone, with the keys "
-        f"{', '.join(DIMENSIONS)}, each once, and whole numbers from 1 to 5."
-    )
     # Some servers refuse a turn without text.
     shown = reply.text[:_LONGEST_REPEAT] if reply.text.strip() else "(no text)"
-    return [{"role": "assistant", "content": shown}, {"role": "user", "content": said}]
+    return [{"role": "assistant", "content": shown}, {"role": "user", "content": correction(_problem(problem, reply))}]

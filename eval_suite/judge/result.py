@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import json
-import math
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from dataset_scripts.whole_file import write_whole
 from eval_suite.judge.judge import Judgement
 from eval_suite.judge.rubric import DIMENSIONS
-from eval_suite.statistics import Interval
-from eval_suite.table import markdown_table, terminal_table
+from eval_suite.predictions import write_table_whole
+from eval_suite.table import Systems, markdown_table, plain, terminal_table
 
-Table = Mapping[str, Mapping[str, Interval]]
 _COLUMNS = pa.schema(
     {
         "system": pa.string(),
@@ -72,9 +69,9 @@ class AlignmentScores:
         usage: tokens and cost, in all and of this run.
     """
 
-    systems: Table
-    differences: Table
-    checks: Mapping[str, Table]
+    systems: Systems
+    differences: Systems
+    checks: Mapping[str, Systems]
     asked: list[Asked]
     conditions: dict[str, str]
     usage: dict[str, Any] = field(default_factory=dict)
@@ -96,9 +93,9 @@ class AlignmentScores:
         """Everything but the rows' scores as plain JSON values; what is not defined is null."""
         return {
             "conditions": self.conditions,
-            "systems": _plain(self.systems),
-            "paired_differences": _plain(self.differences),
-            "checks": {question: _plain(found) for question, found in self.checks.items()},
+            "systems": plain(self.systems),
+            "paired_differences": plain(self.differences),
+            "checks": {question: plain(found) for question, found in self.checks.items()},
             "failures": self.failures(),
             "usage": self.usage,
         }
@@ -107,16 +104,9 @@ class AlignmentScores:
         """Writes `judge.json`, `judge.md` and `judged.parquet` into a folder, each under a temporary name first."""
         out.mkdir(parents=True, exist_ok=True)
         written = json.dumps(self.to_json(), indent=1, ensure_ascii=False, allow_nan=False)
-        for name, text in {"judge.json": written, "judge.md": self.markdown()}.items():
-            temporary = out / f".{name}.{os.getpid()}.tmp"
-            temporary.write_text(text, encoding="utf-8")
-            temporary.replace(out / name)
-        temporary = out / f".judged.parquet.{os.getpid()}.tmp"
-        try:
-            pq.write_table(self._rows(), temporary)
-            temporary.replace(out / "judged.parquet")
-        finally:
-            temporary.unlink(missing_ok=True)
+        write_whole(out / "judge.json", written)
+        write_whole(out / "judge.md", self.markdown())
+        write_table_whole(out / "judged.parquet", self._rows())
 
     def _rows(self) -> pa.Table:
         rows = []
@@ -127,7 +117,7 @@ class AlignmentScores:
                 rows.append({**row, **scores, "asked": given.asked, "failure": given.failure})
         return pa.Table.from_pylist(rows, schema=_COLUMNS)
 
-    def _render(self, render: Callable[[Table, Mapping[str, str], str], str], checks: Table) -> str:
+    def _render(self, render: Callable[[Systems, Mapping[str, str], str], str], checks: Systems) -> str:
         """The tables that have rows, the conditions below the last."""
         tables = [
             (self.systems, "system"),
@@ -138,11 +128,3 @@ class AlignmentScores:
         return "\n".join(
             render(table, self.conditions if (table, corner) == shown[-1] else {}, corner) for table, corner in shown
         )
-
-
-def _plain(table: Table) -> dict[str, dict[str, dict[str, float | None]]]:
-    return {row: {name: _cell(interval) for name, interval in cells.items()} for row, cells in table.items()}
-
-
-def _cell(interval: Interval) -> dict[str, float | None]:
-    return {name: None if math.isnan(value) else value for name, value in interval._asdict().items()}

@@ -152,7 +152,16 @@ def conversation(candidate: str, reference: str, question: Question = MAIN) -> l
     return [{"role": "system", "content": wording.instruction()}, {"role": "user", "content": "\n".join(texts)}]
 
 
+def correction(problem: str) -> str:
+    """What the judge is told when its answer cannot be used, before it is asked once more."""
+    return (
+        f"This answer cannot be used: {problem}. Give the JSON object alone, with the keys {', '.join(DIMENSIONS)}, "
+        f"each once, and whole numbers from {LOWEST} to {HIGHEST}."
+    )
+
+
 def fingerprint() -> str:
-    """The first 12 hex digits of SHA-256 over every question and the schema: it moves when `VERSION` has to."""
+    """The first 12 hex digits of SHA-256 over all that the judge is told, and the schema: `VERSION` goes up with it."""
     asked = [conversation("candidate", "reference", question) for question in (MAIN, *CHECKS)]
-    return hashlib.sha256(json.dumps([asked, ANSWER_SCHEMA]).encode()).hexdigest()[:12]
+    told = [asked, correction("problem"), ANSWER_SCHEMA]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:12]

@@ -1,12 +1,12 @@
 """BERTScore (Zhang et al. 2020) from the package `bert-score` and a local model, which the columns name.
 
 Values of two models cannot be compared: roberta-large spreads unlike sentences over other numbers than a MiniLM does,
-and rescaled values over others again. So a column carries its model, and one table takes one model.
+and rescaled values over others again. So a column carries its model and its scale.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -134,23 +134,6 @@ class BertScore:
             )
             scores[:, spoken] = [part.double().numpy() for part in found]
         return dict(zip(self.columns, scores, strict=True))
-
-
-def one_model(columns: Iterable[str]) -> None:
-    """Refuse a table whose BERTScore columns come from several models or scales.
-
-    Args:
-        columns: names of metrics.
-
-    Raises:
-        EcgInputError: as said.
-    """
-    models = {column.partition(" ")[2] for column in columns if column.startswith(_PREFIX)}
-    if len(models) > 1:
-        raise EcgInputError(
-            f"BERTScore by {' and '.join(sorted(models))} in one table, expected one model: their values cannot be "
-            "compared; score every system with the same one"
-        )
 
 
 def _package() -> tuple[type[BERTScorer], dict[str, int], Path]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from dataset_scripts.errors import EcgInputError
-from eval_suite.judge.agreement import agreement, mean_intervals
+from eval_suite.judge.agreement import MeanScores, agreement, mean_intervals
 from eval_suite.judge.candidates import candidates_from_file, candidates_of_model, control_reports
 from eval_suite.judge.drawn_rows import draw_rows
 from eval_suite.judge.judge import AnswerFormat, Judge
@@ -19,11 +19,12 @@ from eval_suite.judge.rubric import CHECKS, MAIN, NAME, VERSION, Question, finge
 from eval_suite.predictions import read_predictions
 from eval_suite.report_model import ReportModel
 from eval_suite.rows import DataSource, ReportRows, check_limit
+from eval_suite.statistics import paired_difference
 from meit_remote.consent import require_consent, say_on_stderr
-from meit_remote.endpoint import ChatEndpoint, Prices, Tally
+from meit_remote.endpoint import ChatEndpoint, Prices
 from meit_remote.transport import RemoteError
 
-_CONTROLS = 4
+_MOST_CONTROLS = 4  # one fewer where there are no reports with shuffled ECGs
 _NAMED = 5  # failures that the table names; judge.json has all
 
 
@@ -135,7 +136,7 @@ def run_alignment(
     given = None if predictions is None else read_predictions(predictions)
     drawn = draw_rows(source, split, text_column, limit, seed)
     some = drawn.rows.head(control_limit)
-    most = len(drawn.rows) + (_CONTROLS + len(CHECKS)) * len(some)
+    most = len(drawn.rows) + (_MOST_CONTROLS + len(CHECKS)) * len(some)
     what = "reports at most, each with its reference, to judge"
     require_consent(settings.url, what, most, settings.consent, say)
     endpoint = settings.endpoint(out / "replies.sqlite")
@@ -211,7 +212,9 @@ def _scores(
     for one in asked[1:]:
         patients, (scores, control) = _together(asked[0], one)
         if patients:
-            differences[one.system] = mean_intervals(scores - control, patients, samples, seed)
+            differences[one.system] = paired_difference(
+                MeanScores(scores), MeanScores(control), patients, samples=samples, seed=seed
+            )
     for one in again:
         patients, (first, second) = _together(asked[0], one)
         if patients:
@@ -248,8 +251,8 @@ def _told(asked: Sequence[Asked]) -> dict[str, str]:
 def _usage(judge: Judge, prices: Prices | None) -> dict[str, Any]:
     """Tokens and cost of all answers, and what of it this run spent."""
     used, run = judge.usage(), judge.endpoint.tally
-    anew = Tally(prompt_tokens=used.prompt_tokens, completion_tokens=used.completion_tokens, prices=prices)
     counted = used.prompt_tokens > 0
+    cost = prices.cost(used.prompt_tokens, used.completion_tokens) if prices and counted else None
     this_run: Mapping[str, Any] = {
         "replies": run.replies,
         "from_cache": run.from_cache,
@@ -261,7 +264,7 @@ def _usage(judge: Judge, prices: Prices | None) -> dict[str, Any]:
     return {
         "prompt_tokens": used.prompt_tokens,
         "completion_tokens": used.completion_tokens,
-        "cost": anew.cost if counted else None,
+        "cost": cost,
         "currency": None if prices is None else prices.currency,
         "this_run": this_run,
     }

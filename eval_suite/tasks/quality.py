@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, get_args
 
 from tqdm import tqdm
 
+from dataset_scripts.instructions.prompts import without_language
 from dataset_scripts.record import EcgInputError
+from dataset_scripts.whole_file import write_whole
 from eval_suite.baselines import baseline_predictions
 from eval_suite.controls import EcgControl
-from eval_suite.generate import ReportModel, generate_predictions
+from eval_suite.generate import ReportModel, generate_predictions, prompts_to_use
 from eval_suite.memorisation import memorisation
-from eval_suite.metrics.text import TextStatistics, text_statistics
 from eval_suite.predictions import align, read_predictions
-from eval_suite.protocol import Conditions
+from eval_suite.protocol import STRICT, Conditions, Protocol, find_protocol, score_rows
 from eval_suite.rows import SIGNAL_COLUMNS, TEXT_COLUMNS, DataSource, ReportRows, load_reports, load_split, report_rows
 from eval_suite.statistics import Interval, bootstrap, paired_difference
-from eval_suite.table import markdown_table, terminal_table
+from eval_suite.table import markdown_table, plain, terminal_table
 
 _FILES = {
     "true": "predictions.parquet",
@@ -80,19 +80,16 @@ class QualityScores:
         """Everything as plain JSON values."""
         return {
             "conditions": {**asdict(self.conditions), "definitions": self.conditions.lines()},
-            "systems": _plain(self.systems),
-            "paired_differences": _plain(self.differences),
+            "systems": plain(self.systems),
+            "paired_differences": plain(self.differences),
             "memorisation": self.memorisation,
         }
 
     def write(self, out: Path) -> None:
         """Write `scores.json` and `table.md` into a folder, each under a temporary name first."""
         out.mkdir(parents=True, exist_ok=True)
-        texts = {"scores.json": json.dumps(self.to_json(), indent=1, ensure_ascii=False), "table.md": self.markdown()}
-        for name, text in texts.items():
-            temporary = out / f".{name}.{os.getpid()}.tmp"
-            temporary.write_text(text, encoding="utf-8")
-            temporary.replace(out / name)
+        write_whole(out / "scores.json", json.dumps(self.to_json(), indent=1, ensure_ascii=False, allow_nan=False))
+        write_whole(out / "table.md", self.markdown())
 
 
 def run_quality(
@@ -104,6 +101,7 @@ def run_quality(
     text_column: str = "report",
     language_told: bool = True,
     limit: int | None = None,
+    protocol: Protocol | str = STRICT,
     batch_size: int = 64,
     generation: Mapping[str, Any] | None = None,
     seed: int = 0,
@@ -122,9 +120,10 @@ def run_quality(
         data: folder, Hub id or `DataSource` of the data set; its `train` split gives the baselines.
         split: to be scored.
         out: folder for the results.
-        text_column: the reference and what the baselines draw from, "report" or "report_raw".
+        text_column: the reference and what the baselines draw from, "report", "report_raw" or "report_en".
         language_told: whether the prompts name the report's language.
         limit: score only the first rows.
+        protocol: by which they are scored, itself or its name; it changes no prediction.
         batch_size: rows generated at a time.
         generation: arguments for `generate`; what it leaves out is the model's own generation_config's.
         seed: of shuffling, baselines, sampling and bootstrap.
@@ -133,8 +132,9 @@ def run_quality(
         dtype: None is float32 on a CPU and bfloat16 elsewhere.
 
     Raises:
-        EcgInputError: as `generate_predictions` and `load_split`.
+        EcgInputError: as `find_protocol`, `generate_predictions` and `load_split`.
     """
+    protocol = find_protocol(protocol)
     out = Path(out)
     if out.is_file():
         raise EcgInputError(f"{out} is a file, expected a folder for the results")
@@ -157,12 +157,14 @@ def run_quality(
         )
         for ecg in get_args(EcgControl)
     }
-    system = f"{opened.folder.name}, sha256 of its files {opened.fingerprint[:16]}, {opened.dtype}"
+    system = opened.described
     if generation:
         system += f", generation {json.dumps(dict(generation), sort_keys=True)}"
-    conditions = _conditions(system, data, split, rows, text_column, language_told, limit, seed, samples)
+    conditions = _conditions(system, data, split, rows, text_column, language_told, limit, seed, samples, protocol)
     predictions = {_NAMES[ecg]: texts for ecg, texts in generated.items()}
-    scores = _score(predictions, rows.head(limit), train, conditions)
+    scored = rows.head(limit)
+    prompts = prompts_to_use(list(dataset["prompt"])[:limit], scored.languages, language_told)
+    scores = _score(predictions, scored, prompts, train, conditions)
     scores.write(out)
     return scores
 
@@ -176,6 +178,7 @@ def score_predictions(
     text_column: str = "report",
     language_told: bool | None = None,
     limit: int | None = None,
+    protocol: Protocol | str = STRICT,
     seed: int = 0,
     samples: int = 1000,
 ) -> QualityScores:
@@ -189,19 +192,27 @@ def score_predictions(
         text_column: the reference.
         language_told: whether the system was told the report's language, for the table; None: not stated.
         limit: score only the first rows; the file then holds just these.
+        protocol: by which they are scored, itself or its name. The prompts of `meit-release-prompt` are the data
+            set's, whatever the file says; with language_told=False without the language.
         seed: of baselines and bootstrap.
         samples: bootstrap draws.
 
     Raises:
-        EcgInputError: as `read_predictions`, `align` and `load_split`.
+        EcgInputError: as `find_protocol`, `read_predictions`, `align` and `load_split`.
     """
+    protocol = find_protocol(protocol)
     given = read_predictions(predictions)
     train = load_reports(data, "train", text_column)
     rows = load_reports(data, split, text_column)
-    texts = align(predictions, given, rows.head(limit).ecg_ids)
+    scored = rows.head(limit)
+    texts = align(predictions, given, scored.ecg_ids)
+    prompts = None
+    if protocol.left_in == "prompt":
+        prompts = list(load_split(data, split, ("prompt",))["prompt"])[:limit]
+        prompts = list(map(without_language, prompts)) if language_told is False else prompts
     name = Path(predictions).name
-    conditions = _conditions(name, data, split, rows, text_column, language_told, limit, seed, samples)
-    scores = _score({name: texts}, rows.head(limit), train, conditions)
+    conditions = _conditions(name, data, split, rows, text_column, language_told, limit, seed, samples, protocol)
+    scores = _score({name: texts}, scored, prompts, train, conditions)
     if out is not None:
         scores.write(Path(out))
     return scores
@@ -217,6 +228,7 @@ def _conditions(
     limit: int | None,
     seed: int,
     samples: int,
+    protocol: Protocol,
 ) -> Conditions:
     scored = rows.head(limit)
     return Conditions(
@@ -230,16 +242,22 @@ def _conditions(
         language_told=language_told,
         seed=seed,
         samples=samples,
+        protocol=protocol,
     )
 
 
 def _score(
-    predictions: Mapping[str, list[str]], rows: ReportRows, train: ReportRows, conditions: Conditions
+    predictions: Mapping[str, list[str]],
+    rows: ReportRows,
+    prompts: Sequence[str] | None,
+    train: ReportRows,
+    conditions: Conditions,
 ) -> QualityScores:
     """Score the evaluated system, first in `predictions`, beside the controls."""
     everything = {**predictions, **baseline_predictions(rows, train, conditions.seed)}
-    statistics: dict[str, TextStatistics] = {
-        name: text_statistics(texts, rows.reports) for name, texts in tqdm(everything.items(), desc="scoring")
+    statistics = {
+        name: score_rows(texts, rows.reports, prompts, conditions.protocol)
+        for name, texts in tqdm(everything.items(), desc="scoring")
     }
     first, *controls = everything
     patients, samples, seed = rows.patient_ids, conditions.samples, conditions.seed
@@ -252,7 +270,3 @@ def _score(
         memorisation=memorisation(predictions[first], rows.reports, train),
         conditions=conditions,
     )
-
-
-def _plain(table: Mapping[str, Mapping[str, Interval]]) -> dict[str, dict[str, dict[str, float]]]:
-    return {row: {metric: cell._asdict() for metric, cell in cells.items()} for row, cells in table.items()}

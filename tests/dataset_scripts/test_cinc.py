@@ -251,13 +251,13 @@ def test_patients(everything: Path):
 
 def test_card_says_for_whom_patients_are_not_known(everything: Path):
     plain = CincSource(everything)
-    assert plain.patients_known == CincSource.patients_known == (
+    assert plain.patients_unknown == CincSource.patients_unknown == (
         "For the records of CPSC2018, CPSC-Extra and Georgia the archive does not say which are of one patient: that "
         "no patient is in two splits cannot be proven for them."
     )  # fmt: skip
-    assert "records of Georgia the" in CincSource(everything, subset=("georgia", "ptb")).patients_known
+    assert "records of Georgia the" in CincSource(everything, subset=("georgia", "ptb")).patients_unknown
     for options in ({"whole_subsets": True}, {"subset": ("chapman-shaoxing", "ningbo", "incart")}):
-        assert CincSource(everything, **options).patients_known == ""
+        assert CincSource(everything, **options).patients_unknown == ""
 
 
 def test_description_and_licence_follow_the_options(everything: Path):
@@ -421,7 +421,7 @@ def test_headers_known_to_be_damaged_are_left_out(tmp_path: Path, capsys: pytest
     bad = header.with_name("JS01052.hea")
     bad.write_text(re.sub(r" 5000\n.*?1000/mV", " 500000/mV", header.read_text(), count=1))
     assert [row["ecg_id"] for row in CincSource(folder).index()] == ["JS00001", "JS00002"]
-    assert "left out 1 of damaged in the archive" in capsys.readouterr().err
+    assert "left out 1 known to be damaged in the archive\n" in capsys.readouterr().err
     bad.write_text(header.read_text())  # the Challenge's copy is whole
     assert [row["ecg_id"] for row in CincSource(folder).index()] == ["JS00001", "JS00002", "JS01052"]
 

@@ -37,10 +37,10 @@ def test_a_source_says_what_the_protocol_asks_for(name: str):
     wanted = set(get_type_hints(Source)) - {"sampling_rate"}
     assert [attribute for attribute in wanted if not hasattr(source, attribute)] == []
     assert (source.licence_name, source.licence_link) == licence_of(source.licence)[:2]
-    for text in (source.licence_condition, *([source.patients_known] if source.patients_known else [])):
+    for text in (source.licence_condition, *([source.patients_unknown] if source.patients_unknown else [])):
         assert text[0].isupper()
         assert text.endswith(".")
-    assert bool(source.patients_known) == (name == "cinc")
+    assert bool(source.patients_unknown) == (name == "cinc")
 
 
 def test_licences():

@@ -93,6 +93,37 @@ def test_leads_lengths_and_rates_are_brought_to_one(tmp_path: Path):
     assert WfdbFolderSource(tmp_path, 400, table="t.csv").sampling_rates == (100, 250, 400, 500)
 
 
+@pytest.mark.parametrize("rate", [100, 500])
+@pytest.mark.parametrize("options", [{}, {"fmt": ["212"] * 12}], ids=["format-16", "format-212"])
+def test_no_more_of_a_long_record_is_read_than_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict, rate: int
+):
+    digital = np.random.default_rng(0).integers(-500, 500, (60 * 360, 12)).astype(np.int16)
+    write_record(tmp_path, "long", digital, 360, list(STANDARD_LEADS), **options)
+    (tmp_path / "records.csv").write_text("record,patient_id,report\nlong,7,sinus rhythm\n")
+    reference = wfdb.rdrecord(str(tmp_path / "long"))
+    counts = []
+    fromfile, rdrecord = np.fromfile, wfdb.rdrecord
+    monkeypatch.setattr(np, "fromfile", lambda *a, **k: counts.append(k["count"] // 12) or fromfile(*a, **k))
+    monkeypatch.setattr(wfdb, "rdrecord", lambda *a, **k: counts.append(k["sampto"]) or rdrecord(*a, **k))
+    source = WfdbFolderSource(tmp_path, rate)
+    assert np.array_equal(source.read(next(source.index())).signal, to_length(reference.p_signal.T, 360, rate))
+    assert counts[0] == 360 * 11
+
+
+def test_a_long_record_whose_header_gives_no_length_is_read_whole(tmp_path: Path):
+    digital = np.random.default_rng(0).integers(-500, 500, (60 * 360, 12)).astype(np.int16)
+    write_record(tmp_path, "long", digital, 360, list(STANDARD_LEADS))
+    header = tmp_path / "long.hea"
+    reference = wfdb.rdrecord(str(tmp_path / "long"))
+    text = header.read_text()
+    header.write_text(text.replace("12 360 21600", "12 360"))
+    assert header.read_text() != text
+    (tmp_path / "records.csv").write_text("record,patient_id,report\nlong,7,sinus rhythm\n")
+    source = WfdbFolderSource(tmp_path, 100)
+    assert np.array_equal(source.read(next(source.index())).signal, to_length(reference.p_signal.T, 360, 100))
+
+
 def test_options_describe_the_archive(shared: Path):
     plain = WfdbFolderSource(shared)
     assert (plain.name, plain.licence, plain.signals_public, plain.homepage) == ("wfdb-folder", "other", False, None)
@@ -111,7 +142,7 @@ def test_options_describe_the_archive(shared: Path):
     for options, message in (
         ({"name": "My Clinic"}, "name 'My Clinic', expected lower-case"),
         ({"public": "yes"}, "public is 'yes', expected true or false"),
-        ({"table": "../t.csv"}, r"expected a path inside .* without '\.\.'"),
+        ({"table": "../t.csv"}, r"^table '\.\./t\.csv', expected a path inside .* without"),
         ({"table": "none.csv"}, r"there is no .*none\.csv; write a table with the columns record, patient_id, report"),
         ({"sampling_rate": 0}, "sampling rate 0, expected a positive"),
     ):

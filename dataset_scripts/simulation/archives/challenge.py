@@ -15,7 +15,7 @@ from dataset_scripts.record import EcgInputError
 from dataset_scripts.simulation.archives import new_archive
 from dataset_scripts.simulation.archives.pool import SignalPool
 from dataset_scripts.simulation.recording import Recording
-from dataset_scripts.sources.cinc import SUBSETS
+from dataset_scripts.sources.cinc_subsets import SUBSETS
 from modeling_meit.ecg_signal import STANDARD_LEADS
 
 UNITS_PER_MV = 1000
@@ -94,7 +94,7 @@ def write_challenge(
     Args:
         folder: to write into, new or empty.
         num_records: how many.
-        subset: one of `dataset_scripts.sources.cinc.SUBSETS`; it decides names, sampling rate and length.
+        subset: one of `dataset_scripts.sources.cinc_subsets.SUBSETS`; it decides names, sampling rate and length.
         seed: another seed gives other signals.
         layout: "2021" (`training/<subset>/gN`), "2020" (flat), or "ecg-arrhythmia" (`WFDBRecords/NN/NNN`).
         seconds: length of a record; None takes 10 s, 15 s for CPSC2018, 30 s for PTB (really 120 s), and 60 s for
@@ -125,7 +125,7 @@ def write_challenge(
     return Path(folder)
 
 
-def codes_of(recording: Recording) -> tuple[str, ...]:
+def _codes_of(recording: Recording) -> tuple[str, ...]:
     """Returns the SNOMED CT codes of what a simulated recording shows."""
     return _RHYTHMS[recording.case.rhythm] + _FORMS[recording.case.form]
 
@@ -155,7 +155,7 @@ def _header(name: str, digital: np.ndarray, rate: int, recording: Recording, lay
     comments = {
         "Age": recording.anatomy.age,
         "Sex": recording.anatomy.sex.capitalize(),
-        "Dx": ",".join(codes_of(recording)),
+        "Dx": ",".join(_codes_of(recording)),
         "Rx": "Unknown",
         "Hx": "Unknown",
         "Sx": "Unknown",

@@ -10,7 +10,7 @@ import numpy as np
 from dataset_scripts.simulation.archives import new_archive
 from dataset_scripts.simulation.archives.pool import SignalPool
 from dataset_scripts.simulation.recording import Recording
-from dataset_scripts.sources.code_15 import FINDINGS, LEADS, NATIVE_RATE, SAMPLES, TABLE
+from dataset_scripts.sources.code_15 import FINDINGS, LEADS, NATIVE_RATE, SAMPLES, TABLE, h5py_package
 
 POOL = 16  # recordings that are simulated; further exams are variations of them
 _UNITS_PER_MV = 1000
@@ -49,10 +49,7 @@ def write_code_15(folder: str | Path, num_records: int, seed: int = 0, exams_per
         ImportError: h5py is not installed.
         EcgInputError: a folder that is not empty.
     """
-    try:
-        import h5py
-    except ImportError as error:
-        raise ImportError("CODE-15% is stored in HDF5, which needs the package h5py: pip install h5py") from error
+    h5py = h5py_package()
     rng = np.random.default_rng([seed, num_records])
     exams = rng.choice(10 * num_records, num_records, replace=False) + 1
     pool = SignalPool(seed, min(POOL, max(1, num_records)), NATIVE_RATE, SAMPLES / NATIVE_RATE)

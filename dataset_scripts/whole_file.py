@@ -1,0 +1,17 @@
+"""A text file that is there whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from pathlib import Path
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Writes a text file that is never there by half, even if others write the same or the power fails."""
+    part = path.with_name(f"{path.name}.{uuid.uuid4().hex}.part")
+    with part.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
