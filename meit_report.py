@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings as python_warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,7 @@ class EcgReport:
         prompt: what the model was asked.
         record: the ECG, as it was read.
         warnings: what was done to the ECG before the model read it, and what else a reader should know.
+        abstention: the threshold that is stored with the model, as `MeitConfig.abstention`; None where none is.
     """
 
     text: str
@@ -39,12 +41,36 @@ class EcgReport:
     prompt: str
     record: EcgFile
     warnings: tuple[str, ...]
+    abstention: Mapping[str, Any] | None = None
+
+    @property
+    def abstains(self) -> bool | None:
+        """Whether the confidence lies below the model's threshold; None without one."""
+        return None if self.abstention is None else self.confidence < self.abstention["threshold"]
+
+    def abstention_line(self) -> str:
+        """That the model had better not answer, and by what measure; empty where it may, or has no threshold."""
+        if self.abstention is None or not self.abstains:
+            return ""
+        from eval_suite.calibration.abstention import ERRORS
+
+        found = self.abstention
+        error = found["error"]
+        meaning = f" ({ERRORS[error].partition(';')[0]})" if error in ERRORS else ""
+        return (
+            f"THE MODEL ABSTAINS: its confidence {self.confidence:.4f} is below {found['threshold']:.4f}, set so "
+            f"that among the reports it answers the mean of the error {error}{meaning} is at most {found['target']:g} "
+            f"(measured {found['error_answered']['value']:.3f} on {found['data']}, split {found['split']}, with "
+            f"{found['share_answered']['value']:.0%} answered). Do not rely on the text below."
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Everything but the signal, as plain JSON values."""
         return {
             "report": self.text,
-            "confidence": round(self.confidence, 4),
+            "confidence": self.confidence,
+            "abstains": self.abstains,
+            "abstention": None if self.abstention is None else dict(self.abstention),
             "model": self.model,
             "prompt": self.prompt,
             "record": self.record.name,
@@ -55,8 +81,11 @@ class EcgReport:
         }
 
     def terminal(self) -> str:
-        """Report, model and research-use notice as lines of text."""
-        return f"{self.text}\n\nmodel {self.model}, confidence {self.confidence:.2f}\n{RESEARCH_USE_NOTICE}"
+        """Report, model and research-use notice as lines of text; before them that the model abstains, if it does."""
+        threshold = "" if self.abstention is None else f", answers from {self.abstention['threshold']:.4f}"
+        model = f"model {self.model}, confidence {self.confidence:.4f}{threshold}"
+        before = f"{self.abstention_line()}\n\n" if self.abstains else ""
+        return f"{before}{self.text}\n\n{model}\n{RESEARCH_USE_NOTICE}"
 
 
 def resolve_model(model: str | None, trust_remote_code: bool = False) -> str:
@@ -105,6 +134,8 @@ def write_report(record: EcgFile, model: str, prompt: str) -> EcgReport:
 
     from dataset_scripts.record import EcgInputError
     from eval_suite.auto_model import load_report_model
+    from eval_suite.calibration.asked import unlike_calibrated
+    from eval_suite.confidence import CONFIDENCE
 
     logging.disable_progress_bar()
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -134,7 +165,15 @@ def write_report(record: EcgFile, model: str, prompt: str) -> EcgReport:
     if not text:
         found.append("the model wrote an empty report")
     name = Path(model).resolve().name if Path(model).is_dir() else model
-    return EcgReport(text, confidence, name, prompt, record, tuple(found))
+    abstention = getattr(network.config, "abstention", None)
+    if abstention is not None and abstention["confidence"] != CONFIDENCE:
+        found.append(
+            f"the model's threshold is of the confidence {abstention['confidence']}, this is {CONFIDENCE}: not applied"
+        )
+        abstention = None
+    if abstention is not None and (unlike := unlike_calibrated(abstention, prompt, str(dtype).removeprefix("torch."))):
+        found.append(unlike)
+    return EcgReport(text, confidence, name, prompt, record, tuple(found), abstention)
 
 
 def _generate(network: Any, processor: Any, inputs: Any) -> tuple[str, float]:
@@ -142,6 +181,7 @@ def _generate(network: Any, processor: Any, inputs: Any) -> tuple[str, float]:
     import torch
 
     from eval_suite.auto_model import prompt_length
+    from eval_suite.confidence import end_tokens, sequence_confidence
 
     limits = network.generation_config
     limited = limits.max_new_tokens or limits.max_length
@@ -152,15 +192,9 @@ def _generate(network: Any, processor: Any, inputs: Any) -> tuple[str, float]:
             return_dict_in_generate=True,
             output_scores=True,
         )
-        scores = network.compute_transition_scores(
-            output.sequences,
-            output.scores,
-            getattr(output, "beam_indices", None),
-            # Beam search keeps log-probabilities, greedy search and sampling raw scores.
-            normalize_logits=getattr(output, "beam_indices", None) is None,
-        )
     completion = output.sequences[:, prompt_length(network, inputs) :]
-    return processor.post_process_reports(completion)[0], float(scores[0].float().mean().exp())
+    confidence = sequence_confidence(completion, output, end_tokens(limits))
+    return processor.post_process_reports(completion)[0], confidence[0]
 
 
 def check_plot(path: str | Path) -> Path:
@@ -193,7 +227,7 @@ def plot_report(report: EcgReport, path: Path) -> None:
         report.record.signal,
         report.record.sampling_rate,
         _PLOT_WIDTH_PX,
-        title=f"{report.record.name}\n{report.text}",
+        title=f"{report.record.name}\n{'THE MODEL ABSTAINS. ' if report.abstains else ''}{report.text}",
         footer=f"Report written by the model {report.model}.",
     )
     dots_per_inch = _PLOT_WIDTH_PX / Page.width * 25.4

@@ -10,7 +10,7 @@ CORE = [
     "torch>=2.6",
     "transformers>=5.20,<6",
     "numpy>=1.26",
-    "scipy>=1.11",
+    "scipy>=1.12",
     "safetensors>=0.4.3",
     "huggingface-hub>=2.0,<3",
     "wfdb>=4.2,<5",
@@ -29,6 +29,7 @@ EXTRAS = {
     "eval": [
         "datasets>=5,<6",
         "evaluate>=0.4.6,<1",
+        "jinja2>=3.1,<4",
         "nltk>=3.9",
         "sacrebleu>=2.4",
         "rouge-score>=0.1.2",
@@ -94,7 +95,7 @@ setup(
     package_data={
         "checkpoints": ["*/*"],
         "dataset_scripts": ["**/*.csv", "**/*.tsv", "**/*.txt"],
-        "eval_suite": ["findings/lexicon/*.txt"],
+        "eval_suite": ["findings/lexicon/*.txt", "page/templates/*"],
         "modeling_meit": ["*.jinja"],
     },
     install_requires=CORE,

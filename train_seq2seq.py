@@ -27,6 +27,7 @@ from meit_training.samples import SampleReports
 from meit_training.script import run_script, save_model_folder
 from meit_training.seq2seq import EcgSeq2SeqCollator, LengthArguments, seq2seq_tokens, tokenised
 from meit_training.streamed_data import streamed_data
+from meit_training.text_metrics import text_metrics_arguments
 from meit_training.trainer import EcgSeq2SeqTrainer
 from meit_training.training_data import loaded_data
 from modeling_meit.processing_meit import MeitProcessor
@@ -70,6 +71,7 @@ def make_trainer(
         train_dataset=learnt,
         eval_dataset=None if given.watched is None else tokenised(given.watched, tokenizer, lengths),
         processing_class=tokenizer,
+        **text_metrics_arguments(text.eval_text_metrics, tokenizer, encoder_decoder=True),
         callbacks=[
             EpochOfAugmentation(source),
             SampleReports(processor, source, given.samples(text.sample_reports)),

@@ -33,6 +33,7 @@ from meit_training.samples import SampleReports
 from meit_training.script import run_script, save_model_folder
 from meit_training.sft_tokens import sft_tokens
 from meit_training.streamed_data import streamed_data
+from meit_training.text_metrics import text_metrics_arguments
 from meit_training.trainer import EcgSFTTrainer
 from meit_training.training_data import loaded_data
 from modeling_meit.chat_template import paper_conversation
@@ -92,6 +93,7 @@ def make_trainer(
         eval_dataset=given.watched,
         processing_class=tokenizer,
         peft_config=lora_config(text.lora),
+        **text_metrics_arguments(text.eval_text_metrics, tokenizer),
         callbacks=[
             EpochOfAugmentation(source),
             SampleReports(processor, source, given.samples(text.sample_reports)),

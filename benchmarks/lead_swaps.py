@@ -22,6 +22,7 @@ from dataset_scripts.sources.wfdb_record import read_wfdb
 FALSE_ALARMS = 0.001  # of each exchange of chest electrodes, in the half that is fitted to
 LEFT_OUT = ("LA/LL", "V5/V6")
 RIDGE = 1.0
+TOGETHER = 256  # recordings checked at a time
 
 
 def read(folder: Path, rate: int) -> tuple[np.ndarray, np.ndarray]:
@@ -30,7 +31,7 @@ def read(folder: Path, rate: int) -> tuple[np.ndarray, np.ndarray]:
     found = [row for row in rows(folder) if (folder / (row[column] + ".dat")).is_file()]
     signals = np.empty((len(found), 12, 10 * rate), dtype=np.float32)
     for signal, row in zip(signals, found, strict=True):
-        signal[:] = read_wfdb(folder / row[column])[0]
+        signal[:] = read_wfdb(folder / row[column], np.float32)[0]
     return signals, np.array([int(float(row["patient_id"])) for row in found])
 
 
@@ -96,7 +97,11 @@ def changed(checks: list) -> str:
 
 def exchanges(signals: np.ndarray, rate: int, products: np.ndarray, fitted: np.ndarray) -> None:
     """Prints false alarms and sensitivity for every exchange of electrodes, and for those left out."""
-    alarms = Counter(electrodes.suspected_exchange(signal, rate)[0] for signal in signals)
+    alarms = Counter(
+        name
+        for start in range(0, len(signals), TOGETHER)
+        for name, _ in electrodes.suspected_exchanges(signals[start : start + TOGETHER], rate)
+    )
     print(f"\n| exchange | false alarms ({len(signals):,} at {rate} Hz) | found | named rightly |\n|---|---|---|---|")
     names = list(electrodes.THRESHOLDS)
     limits = np.array(list(electrodes.THRESHOLDS.values()))

@@ -4,7 +4,7 @@ With `--predictions FILE --data BUILT` it scores a model's reports, and random o
 protocol. With `--src` it times the metrics against their libraries. The pairs are cleaned reports of folds 1-9, each
 against another record's report. METEOR and CIDEr-D run by turns with nltk, called pair by pair, and with pycocoevalcap,
 in one process on the same pairs; the values must be equal. Then every metric of each protocol is computed from scratch
-on all pairs. Times are CPU seconds of this one process.
+on all pairs, and at last text metrics and findings with their intervals. Times are CPU seconds of this one process.
 """
 
 from __future__ import annotations
@@ -24,15 +24,18 @@ from pycocoevalcap.cider.cider_scorer import CiderScorer
 
 from dataset_scripts.instructions.prompts import draw_prompt
 from dataset_scripts.reports.cleaning import clean, drop_reason
-from eval_suite.baselines import LANGUAGE_TOLD, RANDOM, baseline_predictions
+from eval_suite.controls.baselines import LANGUAGE_TOLD, RANDOM, baseline_predictions
+from eval_suite.findings import extract
+from eval_suite.findings.scores import finding_statistics
 from eval_suite.metrics import nltk_meteor
 from eval_suite.metrics.cider import cider_rows
 from eval_suite.metrics.pair_scores import Pair, score_pairs
 from eval_suite.metrics.text import meteor_name, meteor_scores, token_pairs
 from eval_suite.metrics.wordnet import load_wordnet
 from eval_suite.predictions import align, read_predictions
-from eval_suite.protocol import PROTOCOLS, score
+from eval_suite.protocol import PROTOCOLS, score, score_rows
 from eval_suite.rows import TEXT_COLUMNS, load_reports, load_split, report_rows
+from eval_suite.side_by_side import Comparison, compare_with_first
 from eval_suite.table import number
 
 Result = TypeVar("Result")
@@ -102,6 +105,15 @@ def compare_protocols(data: str, split: str, file: Path) -> None:
             print(f"| {system} | `{name}` | {' | '.join(number(found[column]) for column in columns)} |", flush=True)
 
 
+def text_and_findings(predictions: list[str], references: list[str]) -> dict[str, Comparison]:
+    """Returns every text metric and every score over findings with 1,000 draws of whole patients, two rows each."""
+    kinds = {
+        "text": {"": score_rows(predictions, references)},
+        "findings": {"": finding_statistics(predictions, references)},
+    }
+    return compare_with_first(kinds, [str(row // 2) for row in range(len(references))])
+
+
 def time_metrics(src: Path, count: int, block_count: int) -> None:
     """Prints the comparison with the libraries, then the time of every protocol."""
     predictions, references = report_pairs(src, count)
@@ -124,6 +136,12 @@ def time_metrics(src: Path, count: int, block_count: int) -> None:
         start = time.perf_counter()
         seconds, _ = timed(lambda name=name: score(predictions, references, prompts, name))
         print(f"| {name} | {seconds:.1f} | {time.perf_counter() - start:.1f} |", flush=True)
+    nltk_meteor._memory.cache_clear()
+    extract._extract.cache_clear()
+    start = time.perf_counter()
+    seconds, _ = timed(lambda: text_and_findings(predictions, references))
+    name = "strict and findings, both with intervals"
+    print(f"| {name} | {seconds:.1f} | {time.perf_counter() - start:.1f} |", flush=True)
 
 
 def main() -> None:

@@ -14,9 +14,10 @@ from dataset_scripts.record import EcgInputError, EcgRecord
 from dataset_scripts.reports.cleaning import clean, drop_reason
 from dataset_scripts.reports.translation import Translator
 from dataset_scripts.signals import filters
+from dataset_scripts.signals.extremes import Extremes
 from dataset_scripts.signals.lead_check import check_leads, check_many, mend_leads
 from dataset_scripts.signals.quality import SignalQuality, assess_many
-from modeling_meit.ecg_signal import FLAT_LEAD_MV, LARGEST_MV, MISSING_INT16, signal_problems
+from modeling_meit.ecg_signal import LARGEST_MV, MISSING_INT16, signal_problems
 
 UNREADABLE = "no readable ecg"
 LARGEST_UV = 32_767
@@ -49,19 +50,21 @@ def to_rows(
                 f"before it have {shape[1]} at {rate} Hz; one data set holds records of one length"
             )
     signals = np.stack([record.signal for record in records])
-    readable = _readable(signals, rate)
+    extremes = Extremes.of(signals)
+    readable = _readable(signals, rate, extremes)
     if not readable.all():
         kept = [record for record, good in zip(records, readable.tolist(), strict=True) if good]
         made = iter(to_rows(kept, options, translator))
         return [next(made) if good else None for good in readable.tolist()]
-    checks = check_many(signals, rate)
+    checks = check_many(signals, rate, extremes)
     if options.mend_leads:
         for place, (signal, check) in enumerate(zip(signals, list(checks), strict=True)):
             mended = mend_leads(signal, check)
             if mended is not signal:
                 signals[place] = mended
                 checks[place] = check_leads(mended, rate)
-    qualities = assess_many(signals, rate, checks)
+        extremes = Extremes.of(signals)
+    qualities = assess_many(signals, rate, checks, extremes)
     if options.filter != "none":
         signals = np.stack([filters.apply(signal, rate, options.filter) for signal in signals])
     reports = [clean(_text(record), options.cleaning) for record in records]
@@ -74,12 +77,10 @@ def to_rows(
     ]
 
 
-def _readable(signals: np.ndarray, sampling_rate: float) -> np.ndarray:
+def _readable(signals: np.ndarray, sampling_rate: float, extremes: Extremes) -> np.ndarray:
     """Returns which recordings [B] of [B, 12, T] a model can read, as `signal_problems` says."""
-    with np.errstate(invalid="ignore"):  # infinities, which are missing samples
-        low, high = signals.min(axis=2), signals.max(axis=2)
-        span = high - low
-        plain = (np.isfinite(span) & (span >= FLAT_LEAD_MV) & (high <= LARGEST_MV) & (low >= -LARGEST_MV)).all(axis=1)
+    small = (extremes.high <= LARGEST_MV) & (extremes.low >= -LARGEST_MV)
+    plain: np.ndarray = (extremes.alive() & small).all(axis=1)
     for place in np.flatnonzero(~plain).tolist():
         refusals, _ = signal_problems(signals[place], sampling_rate)
         plain[place] = not refusals
@@ -120,8 +121,8 @@ def to_microvolts(signal: np.ndarray) -> np.ndarray:
     """
     microvolts = signal * np.float32(1000)
     np.rint(microvolts, out=microvolts)
-    np.clip(microvolts, -LARGEST_UV, LARGEST_UV, out=microvolts)  # leaves NaN as it is
-    if not np.isfinite(microvolts.sum()):
+    if not (microvolts.min() >= -LARGEST_UV and microvolts.max() <= LARGEST_UV):  # nor are they where one is missing
+        np.clip(microvolts, -LARGEST_UV, LARGEST_UV, out=microvolts)  # leaves NaN as it is
         microvolts[np.isnan(microvolts)] = MISSING_INT16
     return microvolts.astype(np.int16)
 

@@ -15,6 +15,7 @@ from dataset_scripts.record import EcgInputError
 from dataset_scripts.splits import SPLITS, SplitRule
 
 _BATCH = 10_000  # records written to the file at a time
+_encode = json.JSONEncoder(ensure_ascii=False).encode  # made once: `json.dumps` makes one a call
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class WorkList:
             db.execute("BEGIN")
             for entry in index:
                 split = rule(entry["patient_id"], entry.get("fold"))
-                text = json.dumps(entry, ensure_ascii=False)
+                text = _encode(entry)
                 digest.update(text.encode() + b"\n")
                 rows.append((split, places[split], entry["ecg_id"], entry["patient_id"], text))
                 places[split] += 1

@@ -10,7 +10,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from ecg_image.grid import paper
-from ecg_image.page import LEADS, RESEARCH_USE_NOTICE, Page, Panel, standard_page
+from ecg_image.page import LEADS, RESEARCH_USE_NOTICE, Page, standard_page
+from ecg_image.trace import checked_signal, measured_runs
 
 INK_MM = 0.35
 _INK = (20, 20, 30)
@@ -45,20 +46,15 @@ def draw_ecg(
     Raises:
         ValueError: for another shape, a rate that is not positive, or a width outside 200 to 10,000 pixels.
     """
-    signal = np.asarray(signal, dtype=np.float64)
-    if signal.ndim != 2 or signal.shape[0] != len(LEADS) or signal.shape[1] < 2:
-        raise ValueError(f"signal has shape {signal.shape}: expected (12, T) with T at least 2, leads in rows")
-    if not sampling_rate > 0:
-        raise ValueError(f"sampling rate {sampling_rate} Hz: expected a positive number")
+    signal = checked_signal(signal, sampling_rate)
     if not _MIN_WIDTH_PX <= width_px <= _MAX_WIDTH_PX:
         raise ValueError(f"width {width_px} px: expected {_MIN_WIDTH_PX} to {_MAX_WIDTH_PX}")
-    page = standard_page(signal.shape[1] / sampling_rate, paper_speed, gain)
+    duration = signal.shape[1] / sampling_rate
+    page = standard_page(duration, paper_speed, gain)
     scale = width_px / page.width
     image = Image.fromarray(paper(width_px, round(page.height * scale), scale, page.grid).copy())
     _draw_ink(image, page, scale, signal, sampling_rate)
-    duration = signal.shape[1] / sampling_rate
-    extent = f"{page.shown:.4g} s" if page.shown == duration else f"first {page.shown:.4g} s of {duration:.4g} s"
-    _write_texts(image, page, scale, extent, title, footer)
+    _write_texts(image, page, scale, page.extent(duration), title, footer)
     return image
 
 
@@ -67,8 +63,9 @@ def _draw_ink(image: Image.Image, page: Page, scale: float, signal: np.ndarray, 
     canvas = aggdraw.Draw(image)
     pen = aggdraw.Pen(_INK, max(1.0, INK_MM * scale))
     for panel in page.panels:
-        for stroke in _trace(page, panel, signal[LEADS.index(panel.lead)], sampling_rate):
-            canvas.line((stroke * scale).ravel().tolist(), pen)
+        for run in measured_runs(page, panel, signal[LEADS.index(panel.lead)], sampling_rate):
+            for stroke in _strokes(run):
+                canvas.line((stroke * scale).ravel().tolist(), pen)
         if panel.start > 0:
             for top in (-3.0, 2.0):
                 mark = np.array([[panel.x, panel.baseline + top], [panel.x, panel.baseline + top + 1.0]])
@@ -78,21 +75,6 @@ def _draw_ink(image: Image.Image, page: Page, scale: float, signal: np.ndarray, 
         for stroke in _strokes(corners):
             canvas.line((stroke * scale).ravel().tolist(), pen)
     canvas.flush()
-
-
-def _trace(page: Page, panel: Panel, lead: np.ndarray, sampling_rate: float) -> list[np.ndarray]:
-    """Return the strokes [n, 2] (x, y in mm) of a panel's lead, cut at missing samples."""
-    first = round(panel.start * sampling_rate)
-    last = min(round(panel.stop * sampling_rate), lead.size - 1)
-    samples = np.arange(first, last + 1)
-    values = lead[first : last + 1]
-    _, top, _, bottom = page.grid
-    # Beyond the paper the pen stops at the edge, as on a recorder.
-    y = np.clip(panel.baseline - values * page.gain, top, bottom)
-    points = np.stack([page.x_of(panel, samples / sampling_rate), y], axis=1)
-    measured = np.isfinite(values)
-    runs = np.split(points, np.flatnonzero(np.diff(measured)) + 1)[0 if measured[0] else 1 :: 2]
-    return [stroke for run in runs for stroke in _strokes(run)]
 
 
 def _strokes(points: np.ndarray) -> list[np.ndarray]:

@@ -83,6 +83,10 @@ class Page:
             (min(right + 2.5, self.trace_x), baseline),
         ]
 
+    def extent(self, duration: float) -> str:
+        """Return in words which part of a record of some seconds the page shows."""
+        return f"{self.shown:.4g} s" if self.shown == duration else f"first {self.shown:.4g} s of {duration:.4g} s"
+
     @property
     def baselines(self) -> list[float]:
         """Heights in mm of the rows' 0 mV lines, top row first."""

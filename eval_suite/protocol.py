@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Literal
 
@@ -19,7 +19,7 @@ class Protocol:
 
     Attributes:
         name: as `--protocol` and the tables give it.
-        version: raised with every change of rows, tokens, metrics, controls or intervals.
+        version: raised with every change that moves a number of a row and column that were there before.
         rules: what it prescribes, in a sentence.
         left_in: what is scored with both texts: nothing, the released code's tag, or the whole prompt.
     """
@@ -73,6 +73,20 @@ def find_protocol(name: Protocol | str) -> Protocol:
     return PROTOCOLS[name]
 
 
+def check_bertscore(protocol: Protocol, bertscore: BertScore | None) -> None:
+    """Refuse a BERTScore that a protocol does not have.
+
+    Raises:
+        EcgInputError: as said.
+    """
+    released = protocol.left_in != "nothing"
+    if bertscore and released and (bertscore.name != PAPERS_MODEL or not bertscore.rescaled):
+        raise EcgInputError(
+            f"{protocol.name} with {bertscore.columns[2]}, expected {PAPERS_MODEL}, rescaled, as the released code has "
+            "it; give that model with rescaled=True, or leave BERTScore out"
+        )
+
+
 def score_rows(
     predictions: Sequence[str],
     references: Sequence[str],
@@ -96,15 +110,10 @@ def score_rows(
             than the protocol has.
     """
     protocol = find_protocol(protocol)
-    released = protocol.left_in != "nothing"
-    if bertscore and released and (bertscore.name != PAPERS_MODEL or not bertscore.rescaled):
-        raise EcgInputError(
-            f"{protocol.name} with {bertscore.columns[2]}, expected {PAPERS_MODEL}, rescaled, as the released code has "
-            "it; give that model with rescaled=True, or leave BERTScore out"
-        )
+    check_bertscore(protocol, bertscore)
     if protocol.left_in == "prompt" and prompts is None:
         raise EcgInputError(f"{protocol.name} scores the prompts too; give one a row, or take meit-release")
-    if released:
+    if protocol.left_in != "nothing":
         texts = release_texts(predictions, references, prompts if protocol.left_in == "prompt" else None)
         found: TextStatistics = release_statistics(*texts)
     else:
@@ -154,6 +163,9 @@ class Conditions:
         seed: of the prompts, the controls and the bootstrap.
         samples: bootstrap draws.
         protocol: how it is scored.
+        controls: what stands beside the evaluated system.
+        train_data: name of the data set whose training reports the controls take, where it is another one.
+        more: label -> text, what else a table must say.
     """
 
     system: str
@@ -167,6 +179,9 @@ class Conditions:
     seed: int
     samples: int
     protocol: Protocol = STRICT
+    controls: str = CONTROLS
+    train_data: str | None = None
+    more: Mapping[str, str] = field(default_factory=dict)
 
     def lines(self) -> dict[str, str]:
         """Everything a table must say of itself, label -> text, in the order to print it."""
@@ -181,6 +196,8 @@ class Conditions:
             "language told to the model": told,
             "interval": f"95 % percentile bootstrap, {self.samples:,} draws of whole patients",
             "seed": str(self.seed),
-            "controls": CONTROLS,
+            "controls": self.controls,
+            **({"training reports": f"{self.train_data}, split train"} if self.train_data else {}),
             **self.protocol.definitions(),
+            **self.more,
         }

@@ -7,6 +7,8 @@ that folder, so evaluate only models whose code you trust.
 from __future__ import annotations
 
 import functools
+import hashlib
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,9 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntry
 from transformers import AutoProcessor
 
 from dataset_scripts.record import EcgInputError
+from eval_suite.adapters import adapter_base, named_base, with_adapter
 from eval_suite.auto_model import load_report_model, prompt_length
+from eval_suite.confidence import end_tokens, sequence_confidence
 from eval_suite.predictions import folder_fingerprint
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -28,7 +32,8 @@ class ReportModel:
     """A model folder, opened when its first report is asked for.
 
     Args:
-        model: folder or Hub id of a saved model with its processor.
+        model: folder or Hub id of a saved model with its processor, or of a PEFT adapter, which is merged into the
+            model that its adapter_config.json names; code that is run, and the processor, are that model's.
         device: "cpu", "cuda", …; None takes CUDA where there is one.
         dtype: "float32", "bfloat16" or "float16"; None is float32 on a CPU and bfloat16 elsewhere.
 
@@ -38,7 +43,14 @@ class ReportModel:
 
     def __init__(self, model: str | Path, *, device: str | None = None, dtype: str | None = None) -> None:
         self.name = str(model)
-        self.folder = _model_folder(self.name)
+        self.folder = _local_folder(self.name)
+        base = adapter_base(self.folder)
+        self._model_folder = self.folder if base is None else _local_folder(base)
+        if not (self._model_folder / "config.json").is_file():
+            what = self.name if base is None else f"{base}, which the adapter {self.name} belongs to,"
+            raise EcgInputError(f"{what} has no config.json, expected a folder that save_pretrained wrote")
+        # A base that the adapter does not name is the merged model around it, which has the adapter in it.
+        self._adapter = self.folder if base is not None and base == named_base(self.folder) else None
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.dtype = dtype or ("float32" if self.device.type == "cpu" else "bfloat16")
         if self.dtype not in _DTYPES:
@@ -46,29 +58,56 @@ class ReportModel:
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of the folder's files."""
-        return folder_fingerprint(self.folder)
+        """SHA-256 of the folder's files; of an adapter's and its model's together."""
+        model = folder_fingerprint(self._model_folder)
+        if self._adapter is None:
+            return model
+        return hashlib.sha256(f"{model}\0{folder_fingerprint(self._adapter)}".encode()).hexdigest()
 
     @property
     def described(self) -> str:
         """Which model exactly, for a table."""
-        return f"{self.folder.name}, sha256 of its files {self.fingerprint[:16]}, {self.dtype}"
+        name = self.folder.name
+        if self.folder != self._model_folder:
+            name += f" {'on' if self._adapter else 'merged in'} {self._model_folder.name}"
+        return f"{name}, sha256 of its files {self.fingerprint[:16]}, {self.dtype}"
 
     @functools.cached_property
     def model(self) -> Any:
         """The loaded model, in evaluation mode on its device."""
-        return load_report_model(self.folder, _DTYPES[self.dtype]).to(self.device)
+        model = load_report_model(self._model_folder, _DTYPES[self.dtype])
+        return (model if self._adapter is None else with_adapter(model, self._adapter)).to(self.device)
 
     @functools.cached_property
     def processor(self) -> Any:
         """The model's processor."""
-        return AutoProcessor.from_pretrained(self.folder, trust_remote_code=True)
+        return AutoProcessor.from_pretrained(self._model_folder, trust_remote_code=True)
+
+    def refusals(self, signals: Sequence[np.ndarray], sampling_rates: Sequence[float]) -> list[str]:
+        """Why the processor refuses each ECG; an empty text where it reads it.
+
+        Args:
+            signals: as `reports` takes them, one a row.
+            sampling_rates: in Hz, one a row.
+        """
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # what is only remarkable is said when the reports are made
+            if not self._refusal(list(signals), list(sampling_rates)):
+                return [""] * len(signals)
+            return [self._refusal([signal], [rate]) for signal, rate in zip(signals, sampling_rates, strict=True)]
+
+    def _refusal(self, signals: list[np.ndarray], sampling_rates: list[float]) -> str:
+        try:
+            self.processor.feature_extractor(ecg=signals, sampling_rate=sampling_rates)
+        except ValueError as refusal:
+            return str(refusal)
+        return ""
 
     @torch.inference_mode()
     def reports(
         self,
         signals: Sequence[np.ndarray],
-        sampling_rates: Sequence[int],
+        sampling_rates: Sequence[float],
         prompts: Sequence[str],
         *,
         blank: bool = False,
@@ -108,45 +147,15 @@ class ReportModel:
         )
         completion = output.sequences[:, prompt_length(self.model, inputs) :]
         texts = self.processor.batch_decode(completion, skip_special_tokens=True)
-        confidence = _confidence(completion, output, _end_tokens(self.model, generation))
+        confidence = sequence_confidence(completion, output, end_tokens(self.model.generation_config, generation))
         return [text.strip() for text in texts], confidence
 
 
-def _model_folder(model: str) -> Path:
-    folder = Path(model)
-    if not folder.is_dir():
-        try:
-            folder = Path(snapshot_download(model))
-        except (HFValidationError, LocalEntryNotFoundError, HfHubHTTPError) as cause:
-            raise EcgInputError(f"{model} is neither a folder nor a model on the Hub that can be reached") from cause
-    if not (folder / "config.json").is_file():
-        raise EcgInputError(f"{model} has no config.json, expected a folder that save_pretrained wrote")
-    return folder
-
-
-def _end_tokens(model: Any, generation: Mapping[str, Any] | None) -> list[int]:
-    end = dict(generation or {}).get("eos_token_id", model.generation_config.eos_token_id)
-    return [] if end is None else end if isinstance(end, list) else [end]
-
-
-def _confidence(completion: torch.Tensor, output: Any, end_tokens: list[int]) -> list[float]:
-    """exp(mean log-probability) of each row's tokens up to and with its first end token, [B, L] -> B numbers.
-
-    `output.scores` are unnormalised for greedy search and sampling, and log-probabilities of the beams, [B * beams,
-    vocabulary], for beam search, where `beam_indices` says which beam each token came from.
-    """
-    beams = getattr(output, "beam_indices", None)
-    total = torch.zeros(len(completion), device=completion.device)
-    length = torch.zeros_like(total)
-    open_rows = torch.ones_like(total, dtype=torch.bool)
-    ends = torch.tensor(end_tokens, device=completion.device, dtype=completion.dtype)
-    for step in range(completion.shape[1]):
-        tokens = completion[:, step]
-        scores = output.scores[step].float()
-        # A finished beam's index is -1; its rows are closed, so what is read for them is not used.
-        scores = scores.log_softmax(dim=-1) if beams is None else scores[beams[:, step].clamp(min=0)]
-        chosen = scores.gather(1, tokens.unsqueeze(1)).squeeze(1)
-        total = torch.where(open_rows, total + chosen, total)
-        length = length + open_rows
-        open_rows = open_rows & ~torch.isin(tokens, ends)
-    return (total / length.clamp(min=1)).exp().tolist()
+def _local_folder(model: str) -> Path:
+    """The folder itself, or where a Hub id's files lie once they are downloaded."""
+    if Path(model).is_dir():
+        return Path(model)
+    try:
+        return Path(snapshot_download(model))
+    except (HFValidationError, LocalEntryNotFoundError, HfHubHTTPError) as cause:
+        raise EcgInputError(f"{model} is neither a folder nor a model on the Hub that can be reached") from cause

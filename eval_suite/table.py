@@ -5,15 +5,30 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from eval_suite.cells import markdown_cells, notes, terminal_cells
 from eval_suite.statistics import Interval
 
+NOT_DEFINED = "–"
 Systems = Mapping[str, Mapping[str, Interval]]
 
 
 def number(value: float) -> str:
-    """Three decimals without the zero before the point, as the paper prints its scores: .467, 4.450, -.031."""
+    """Three decimals without the zero before the point, as the paper prints scores: .467, 4.450, -.031; NaN is –."""
+    if math.isnan(value):
+        return NOT_DEFINED
     text = f"{round(value, 3) + 0.0:.3f}"  # adding zero makes -0.0 positive
     return text.replace("0.", ".", 1) if text.startswith(("0.", "-0.")) else text
+
+
+def bounded(interval: Interval) -> str:
+    """The value and its interval in brackets; of a value that is not defined only that."""
+    value, low, high = map(number, interval)
+    return value if math.isnan(interval.value) else f"{value} ({low} to {high})"
+
+
+def ends(interval: Interval) -> str:
+    """The interval alone, for the line under a value; of a value that is not defined nothing."""
+    return "" if math.isnan(interval.value) else f"[{number(interval.low)} {number(interval.high)}]"
 
 
 def markdown_table(systems: Systems, conditions: Mapping[str, str], corner: str = "system") -> str:
@@ -24,13 +39,9 @@ def markdown_table(systems: Systems, conditions: Mapping[str, str], corner: str 
         conditions: label -> text.
         corner: heading of the first column.
     """
-    metrics = _metrics(systems)
-    lines = [f"| {' | '.join((corner, *metrics))} |", f"|---|{'---:|' * len(metrics)}"]
-    for name, scores in systems.items():
-        cells = (f"{number(s.value)} ({number(s.low)} to {number(s.high)})" for s in scores.values())
-        lines.append(f"| {' | '.join((name, *cells))} |")
-    notes = [f"- {label}: {text}" for label, text in conditions.items()]
-    return "\n".join([*lines, "", *notes, ""])
+    rows = [[corner, *_metrics(systems)]]
+    rows += [[name, *map(bounded, scores.values())] for name, scores in systems.items()]
+    return f"{markdown_cells(rows)}\n{notes(conditions, bullet='- ')}"
 
 
 def terminal_table(systems: Systems, conditions: Mapping[str, str], corner: str = "system") -> str:
@@ -41,21 +52,11 @@ def terminal_table(systems: Systems, conditions: Mapping[str, str], corner: str 
         conditions: label -> text.
         corner: heading of the first column.
     """
-    metrics = _metrics(systems)
-    rows: list[list[str]] = [[corner, *metrics]]
+    rows = [[corner, *_metrics(systems)]]
     for name, scores in systems.items():
         rows.append([name, *(number(score.value) for score in scores.values())])
-        rows.append(["", *(f"[{number(score.low)} {number(score.high)}]" for score in scores.values())])
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = [
-        "  ".join(
-            [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
-        )
-        for row in rows
-    ]
-    lines.insert(1, "-" * len(lines[0]))
-    notes = [f"{label}: {text}" for label, text in conditions.items()]
-    return "\n".join([*(line.rstrip() for line in lines), "", *notes, ""])
+        rows.append(["", *map(ends, scores.values())])
+    return f"{terminal_cells(rows)}\n{notes(conditions)}"
 
 
 def plain(systems: Systems) -> dict[str, dict[str, dict[str, float | None]]]:
@@ -63,8 +64,13 @@ def plain(systems: Systems) -> dict[str, dict[str, dict[str, float | None]]]:
     return {row: {metric: _cell(interval) for metric, interval in cells.items()} for row, cells in systems.items()}
 
 
+def plain_number(value: float) -> float | None:
+    """A number as a JSON value; what is not defined is null."""
+    return None if math.isnan(value) else value
+
+
 def _cell(interval: Interval) -> dict[str, float | None]:
-    return {name: None if math.isnan(value) else value for name, value in interval._asdict().items()}
+    return {name: plain_number(value) for name, value in interval._asdict().items()}
 
 
 def _metrics(systems: Systems) -> list[str]:

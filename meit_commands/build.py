@@ -6,7 +6,7 @@ import argparse
 from functools import partial
 from typing import TYPE_CHECKING
 
-from meit_commands.arguments import UsageError, part, positive
+from meit_commands.arguments import UsageError, non_negative, part, positive
 from meit_remote.consent import add_consent_option
 
 if TYPE_CHECKING:
@@ -90,7 +90,8 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--translator",
         default="rules",
         metavar="NAME",
-        help="of the English text: rules (default), hub:MODEL (folder or id), or endpoint:MODEL@URL, OpenAI-compatible",
+        help="of the English text: rules (default), hub:MODEL (folder or id; one of several languages with its codes: "
+        "hub:MODEL@de=CODE,sv=CODE,en=CODE), or endpoint:MODEL@URL, OpenAI-compatible; see docs/translation.md",
     )
     add_consent_option(texts)
     texts.add_argument("--key-variable", metavar="NAME", help="environment variable that holds the endpoint's key")
@@ -101,7 +102,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     texts.add_argument(
         "--prompt-set", type=positive, default=40, metavar="N", help="prompts to draw from, up to 512; default: 40"
     )
-    texts.add_argument("--seed", type=int, default=0, help="of prompts, questions and made-up records; default: 0")
+    texts.add_argument(
+        "--seed", type=non_negative, default=0, help="of prompts, questions and made-up records; default: 0"
+    )
 
     splits = parser.add_argument_group("splits")
     splits.add_argument(

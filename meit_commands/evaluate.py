@@ -4,63 +4,28 @@ from __future__ import annotations
 
 import argparse
 
-from meit_commands import evaluate_alignment
-from meit_commands.arguments import BATCH_SIZE, add_data_options, add_model_options, data_source, positive
+from meit_commands import (
+    evaluate_alignment,
+    evaluate_calibration,
+    evaluate_compare,
+    evaluate_leaderboard,
+    evaluate_page,
+    evaluate_quality,
+    evaluate_robustness,
+    evaluate_zero_shot,
+)
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Describes the command."""
     parser.description = "Score reports beside the controls, with intervals."
     tasks = parser.add_subparsers(dest="task", required=True, metavar="TASK")
-    quality = tasks.add_parser("quality", help="generate the reports of a split with a model and score them")
-    quality.add_argument("--model", required=True, metavar="FOLDER_OR_ID", help="its own Python code is run")
-    quality.add_argument("--out", required=True, metavar="DIR", help="folder for predictions and scores")
-    quality.add_argument("--limit", type=positive, metavar="N", help="only the first N rows")
-    add_model_options(quality)
-    quality.set_defaults(run=_eval_quality)
-    score = tasks.add_parser("score", help="score the predictions of any system")
-    score.add_argument("predictions", metavar="PREDICTIONS", help=".parquet or .csv with ecg_id and prediction")
-    score.add_argument("--out", metavar="DIR", help="folder for the scores; default: only print them")
-    score.set_defaults(run=_eval_score)
+    evaluate_quality.add(tasks.add_parser("quality", help="generate the reports of a split and score them"))
+    evaluate_quality.add_score(tasks.add_parser("score", help="score the predictions of any system"))
     evaluate_alignment.add(tasks.add_parser("alignment", help="let a language model grade the reports"))
-    for task in (quality, score):
-        add_data_options(task)
-        task.add_argument(
-            "--protocol",
-            choices=("strict", "meit-release", "meit-release-prompt"),
-            default="strict",
-            help="how the texts are scored; default: strict",
-        )
-
-
-def _eval_quality(arguments: argparse.Namespace) -> None:
-    from eval_suite.tasks.quality import run_quality
-    from meit_report import resolve_model
-
-    scores = run_quality(
-        resolve_model(arguments.model, arguments.trust_remote_code),
-        data_source(arguments),
-        arguments.split,
-        arguments.out,
-        text_column=arguments.text_column,
-        language_told=not arguments.language_not_told,
-        limit=arguments.limit,
-        protocol=arguments.protocol,
-        batch_size=arguments.batch_size or BATCH_SIZE,
-    )
-    print(scores.terminal())
-    print(f"written to {arguments.out}")
-
-
-def _eval_score(arguments: argparse.Namespace) -> None:
-    from eval_suite.tasks.quality import score_predictions
-
-    scores = score_predictions(
-        arguments.predictions,
-        data_source(arguments),
-        arguments.split,
-        out=arguments.out,
-        text_column=arguments.text_column,
-        protocol=arguments.protocol,
-    )
-    print(scores.terminal())
+    evaluate_compare.add(tasks.add_parser("compare", help="two systems on the same rows, with tests"))
+    evaluate_leaderboard.add(tasks.add_parser("leaderboard", help="one table of many results"))
+    evaluate_zero_shot.add(tasks.add_parser("zero-shot", help="trained on one archive, tested on another"))
+    evaluate_calibration.add(tasks.add_parser("calibration", help="what the confidence is worth; a threshold"))
+    evaluate_page.add(tasks.add_parser("page", help="one HTML page of a results folder"))
+    evaluate_robustness.add(tasks.add_parser("robustness", help="what disturbed recordings cost a model"))

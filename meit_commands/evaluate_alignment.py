@@ -11,6 +11,8 @@ from meit_commands.arguments import (
     add_data_options,
     add_model_options,
     data_source,
+    evaluated_model,
+    non_negative,
     positive,
 )
 from meit_remote.consent import add_consent_option
@@ -40,7 +42,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="of these for controls and checks; default: 100",
     )
-    rows.add_argument("--seed", type=int, default=0, help="of rows, judge and intervals; default: 0")
+    rows.add_argument("--seed", type=non_negative, default=0, help="of rows, judge and intervals; default: 0")
 
     judge = parser.add_argument_group("judge")
     judge.add_argument("--judge-url", required=True, metavar="URL", help="for example http://localhost:8000/v1")
@@ -71,11 +73,7 @@ def _eval_alignment(arguments: argparse.Namespace) -> None:
 
     from eval_suite.tasks.alignment import JudgeSettings, run_alignment
 
-    model = None
-    if arguments.model:
-        from meit_report import resolve_model
-
-        model = resolve_model(arguments.model, arguments.trust_remote_code)
+    model = evaluated_model(arguments.model, arguments.trust_remote_code) if arguments.model else None
     scores = run_alignment(
         JudgeSettings(
             arguments.judge_url,

@@ -75,6 +75,8 @@ class TextArguments:
         language_told: share of training rows whose prompt names the language of the report.
         generation: fields of the `GenerationConfig` saved with the model.
         sample_reports: reports written beside the log at each evaluation.
+        eval_text_metrics: logs BLEU, METEOR, ROUGE and CIDEr-D of teacher-forced guesses at each evaluation; needs the
+            extra [eval].
     """
 
     model: str = "causal"
@@ -87,6 +89,7 @@ class TextArguments:
     language_told: float = 0.8
     generation: dict = field(default_factory=lambda: {"max_new_tokens": 128})
     sample_reports: int = 3
+    eval_text_metrics: bool = False
 
 
 def check_model(text: TextArguments, own: str) -> None:

@@ -97,6 +97,21 @@ class _EcgTrainer(Trainer):
 class EcgSFTTrainer(_EcgTrainer, SFTTrainer):
     """`SFTTrainer`, for decoders, with the arguments of `_EcgTrainer`."""
 
+    def prediction_step(
+        self, model: Any, inputs: dict[str, Any], prediction_loss_only: bool, ignore_keys: list[str] | None = None
+    ) -> tuple[Any, Any, Any]:
+        """As the parent, whose loss is made without logits; those of a second pass where metrics need them.
+
+        The parent's own second pass warns of its removal.
+        """
+        if prediction_loss_only:
+            return super().prediction_step(model, inputs, True, ignore_keys)
+        inputs = self._prepare_inputs(inputs)
+        loss, _, _ = super().prediction_step(model, inputs, True, ignore_keys)
+        with torch.no_grad(), self.compute_loss_context_manager():
+            logits = model(**{name: value for name, value in inputs.items() if name != "labels"}).logits
+        return loss, logits, inputs.get("labels")
+
 
 class EcgSeq2SeqTrainer(_EcgTrainer, Seq2SeqTrainer):
     """`Seq2SeqTrainer`, for encoder-decoders, with the arguments of `_EcgTrainer`."""

@@ -18,6 +18,31 @@ _DECODER_CLASSES = {
 }
 _ENCODER_DECODER_CLASSES = {"AutoModelForSeq2SeqLM": "modeling_meit_seq2seq.MeitForConditionalGeneration"}
 
+_TEXT = "a text"
+_SHARE = "a number from 0 to 1"
+_INTERVAL = "a dict of value, low and high, numbers from 0 to 1"
+_COUNT = "a positive whole number"
+_FLAG = "true or false"
+_SHARES = "a dict of name and share, numbers from 0 to 1 that add up to 1"
+#: What `MeitConfig.abstention` holds, and of which kind it is.
+ABSTENTION_FIELDS = {
+    "confidence": _TEXT,  # which confidence the threshold is of
+    "threshold": _SHARE,  # the model abstains from a report of less confidence
+    "error": _TEXT,  # whose mean among the answered is held down
+    "target": _SHARE,  # to at most this
+    "chance": _SHARE,  # that the mean lies above the target nevertheless
+    "share_answered": _INTERVAL,  # measured on patients it was not chosen on, as are all below
+    "error_answered": _INTERVAL,
+    "data": _TEXT,
+    "split": _TEXT,
+    "text_column": _TEXT,  # the reference
+    "language_told": _FLAG,  # whether the prompts named the language of the row's own report
+    "languages": _SHARES,  # of the rows' reports, of those it was chosen on, too
+    "dtype": _TEXT,  # of the weights while generating
+    "rows": _COUNT,
+    "patients": _COUNT,
+}
+
 
 class MeitConfig(PreTrainedConfig):
     """Configuration of `MeitForCausalLM`, and of `MeitForConditionalGeneration` where the text's is encoder-decoder.
@@ -34,6 +59,8 @@ class MeitConfig(PreTrainedConfig):
             mean square, the scale of a decoder's normalised hidden states.
         ecg_token_id: the placeholder that stands, `num_ecg_tokens` times for each ECG, where a text holds several;
             None for models of one ECG a text. `MeitProcessor.ecg_token_id` gives it; it needs no embedding.
+        abstention: the confidence below which the model had better not answer, and how it was chosen; None where none
+            was. The fields are in `ABSTENTION_FIELDS`; `meit eval calibration --store` writes them.
     """
 
     model_type: ClassVar[str] = "meit"
@@ -49,6 +76,7 @@ class MeitConfig(PreTrainedConfig):
     ecg_layers: Any = None
     ecg_norm: str = "none"
     ecg_token_id: Any = None
+    abstention: Any = None
     tie_word_embeddings: bool = False  # the decoder ties its own; tying again from outside would look for other names
 
     def __post_init__(self, **kwargs: Any) -> None:
@@ -60,6 +88,8 @@ class MeitConfig(PreTrainedConfig):
             raise ValueError(f"num_ecg_tokens is {self.num_ecg_tokens}; the ECG needs at least 1")
         if self.ecg_layers is not None:
             self._check_ecg_layers()
+        if self.abstention is not None:
+            _check_abstention(self.abstention)
         super().__post_init__(**kwargs)
         self.is_encoder_decoder = self.text_config.is_encoder_decoder
         # Saving a model adds only its own class; the folder is to open through every Auto class that fits it.
@@ -89,6 +119,39 @@ class MeitConfig(PreTrainedConfig):
         """D_h: numbers in one ECG token, the decoder's hidden size over its attention heads, rounded up."""
         text = self.text_config
         return -(-text.hidden_size // text.num_attention_heads)
+
+
+def _check_abstention(abstention: Any) -> None:
+    if not isinstance(abstention, dict) or set(abstention) != set(ABSTENTION_FIELDS):
+        given = list(abstention) if isinstance(abstention, dict) else abstention
+        raise ValueError(f"abstention is {given!r}, expected None or a dict of {list(ABSTENTION_FIELDS)}")
+    for name, kind in ABSTENTION_FIELDS.items():
+        if not _KINDS[kind](abstention[name]):
+            raise ValueError(f"abstention[{name!r}] is {abstention[name]!r}, expected {kind}")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _is_share(value: Any) -> bool:
+    return _is_number(value) and 0 <= value <= 1
+
+
+def _is_interval(value: Any) -> bool:
+    return isinstance(value, dict) and set(value) == {"value", "low", "high"} and all(map(_is_share, value.values()))
+
+
+_KINDS = {
+    _TEXT: lambda value: isinstance(value, str) and value != "",
+    _SHARE: _is_share,
+    _INTERVAL: _is_interval,
+    _FLAG: lambda value: isinstance(value, bool),
+    _SHARES: lambda value: (
+        isinstance(value, dict) and all(map(_is_share, value.values())) and abs(sum(value.values()) - 1) < 1e-6
+    ),
+    _COUNT: lambda value: _is_number(value) and value > 0 and float(value).is_integer(),
+}
 
 
 MeitConfig.register_for_auto_class()

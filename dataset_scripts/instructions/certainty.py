@@ -24,16 +24,10 @@ from typing import Protocol
 
 from dataset_scripts.instructions.statements import DOUBTED_BY, SCP, STATEMENTS
 from dataset_scripts.record import Label
+from dataset_scripts.sources.code_15 import FINDINGS
 
 CERTAIN_LIKELIHOOD = 80.0
-CODE_15 = (
-    "sinus_bradycardia",
-    "sinus_tachycardia",
-    "atrial_fibrillation",
-    "first_degree_atrioventricular_block",
-    "right_bundle_branch_block",
-    "left_bundle_branch_block",
-)
+CODE_15 = tuple(name for name, _ in FINDINGS.values())
 SINUS = ("sinus_rhythm", "sinus_bradycardia", "sinus_tachycardia", "sinus_arrhythmia")
 RHYTHMS = (
     *SINUS,
@@ -71,7 +65,7 @@ _NOT_NORMAL = frozenset(
         *(name for names in _BUNDLE_BLOCKS for name in names),
         *(name for name in STATEMENTS if "ischemia" in name),
         *(name for name in RHYTHMS if name not in SINUS),
-        *CODE_15[2:],
+        *(name for name in CODE_15 if name not in SINUS),
     }
 )
 

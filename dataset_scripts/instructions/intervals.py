@@ -22,7 +22,6 @@ class Quantity:
         key: in `EcgRecord.measurements`.
         phrase: what it is called.
         unit: spelled out, as after a number.
-        short_unit: as in a list.
         plausible: lowest and highest value that is believed; outside of it a device has failed to measure.
         offsets: how far from the value a yes/no question may put its limit.
     """
@@ -30,18 +29,17 @@ class Quantity:
     key: str
     phrase: str
     unit: str
-    short_unit: str
     plausible: tuple[float, float]
     offsets: tuple[int, ...] = ()
 
 
-RATE = Quantity("heart_rate_bpm", "heart rate", "beats per minute", "bpm", (20, 300), (10, 20))
-AXIS = Quantity("qrs_axis_deg", "QRS axis", "degrees", "degrees", (-180, 270))
+RATE = Quantity("heart_rate_bpm", "heart rate", "beats per minute", (20, 300), (10, 20))
+AXIS = Quantity("qrs_axis_deg", "QRS axis", "degrees", (-180, 270))
 INTERVALS = (
-    Quantity("pr_interval_ms", "PR interval", "ms", "ms", (60, 600), (10, 20, 30)),
-    Quantity("qrs_duration_ms", "QRS duration", "ms", "ms", (40, 260), (10, 20)),
-    Quantity("qt_interval_ms", "QT interval", "ms", "ms", (180, 800), (20, 30, 40)),
-    Quantity("qtc_bazett_ms", "corrected QT interval (Bazett)", "ms", "ms", (250, 800), (20, 30, 40)),
+    Quantity("pr_interval_ms", "PR interval", "ms", (60, 600), (10, 20, 30)),
+    Quantity("qrs_duration_ms", "QRS duration", "ms", (40, 260), (10, 20)),
+    Quantity("qt_interval_ms", "QT interval", "ms", (180, 800), (20, 30, 40)),
+    Quantity("qtc_bazett_ms", "corrected QT interval (Bazett)", "ms", (250, 800), (20, 30, 40)),
 )
 
 RATE_CLASSES = ("slow (under 60)", "within 60 to 100", "fast (over 100)")

@@ -144,7 +144,7 @@ def _intervals(facts: _Facts, draws: Draws) -> list[tuple[str, str]]:
     values = _measured_intervals(facts)
     if not values:
         return []
-    listed = ", ".join(f"{q.phrase} {value} {q.short_unit}" for q, value in values)
+    listed = ", ".join(f"{q.phrase} {value} {q.unit}" for q, value in values)
     quantity, value = draws.one(values)
     qrs = facts.measured(INTERVALS[1])
     name = interval_class(quantity, value, facts.record.sex, qrs) if _is_adult(facts.record) else None
@@ -172,7 +172,7 @@ def _yes_no(facts: _Facts, draws: Draws) -> list[tuple[str, str]]:
 
 def _yes_no_number(facts: _Facts, draws: Draws) -> list[tuple[str, str]]:
     rate = facts.measured(RATE)
-    values = [(q, v) for q, v in _measured_intervals(facts) if q.offsets] + ([] if rate is None else [(RATE, rate)])
+    values = _measured_intervals(facts) + ([] if rate is None else [(RATE, rate)])
     if not values:
         return []
     quantity, value = draws.one(values)

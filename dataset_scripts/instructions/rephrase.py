@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -22,6 +21,7 @@ from typing import Any
 from dataset_scripts.instructions.prompt_checks import plain, why_not
 from dataset_scripts.instructions.prompts import LARGEST_SET, hand_written, prompt_set
 from dataset_scripts.record import EcgInputError
+from dataset_scripts.whole_file import write_whole
 from meit_remote.consent import add_consent_option
 from meit_remote.endpoint import ChatEndpoint, json_schema
 from meit_remote.transport import RemoteError
@@ -89,9 +89,7 @@ def rephrase(
 
 def write_prompts(path: Path, prompts: Sequence[str]) -> None:
     """Writes prompts to a text file, one a line; the file is whole or not there."""
-    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
-    partial.write_text("".join(f"{prompt}\n" for prompt in prompts), encoding="utf-8")
-    partial.replace(path)
+    write_whole(path, "".join(f"{prompt}\n" for prompt in prompts))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

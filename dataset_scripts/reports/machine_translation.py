@@ -78,13 +78,13 @@ class HubTranslator(_Remembering):
         prefix: put before every report, with "{language}" for its name in English: T5's "translate {language} to
             English: ".
         language_codes: our code -> the tokenizer's, with one for "en": {"de": "deu_Latn", "en": "eng_Latn"} for NLLB.
-            None for a model that knows one pair of languages only.
+            None for a model that knows one pair of languages only, or is told the language by `prefix`.
         batch_size: reports at once.
         device: for example "cuda".
         generation: passed to `generate`; greedy and up to 256 new tokens unless said otherwise.
 
     Raises:
-        EcgInputError: PyTorch is not installed, there is no such model, or the codes lack English.
+        EcgInputError: PyTorch is not installed, there is no such model, or it needs codes and has none for English.
     """
 
     def __init__(
@@ -106,11 +106,21 @@ class HubTranslator(_Remembering):
             raise EcgInputError(f"translating with a model needs PyTorch and transformers ({error})") from error
         if language_codes is not None and "en" not in language_codes:
             raise EcgInputError(f"language codes for {', '.join(language_codes)}; the target's, 'en', is missing")
+        if unknown := set(language_codes or ()) - {*LANGUAGES, "other"}:
+            raise EcgInputError(
+                f"language codes for {', '.join(sorted(unknown))}, expected some of {', '.join(LANGUAGES)}, other"
+            )
         try:
             self._tokenizer = AutoTokenizer.from_pretrained(str(model), revision=revision)
             self._model = AutoModelForSeq2SeqLM.from_pretrained(str(model), revision=revision).to(device).eval()
         except (OSError, ValueError) as error:
             raise EcgInputError(f"{model} is not a translation model that can be loaded: {error}") from error
+        # These would take any text for English, or for what was read last, and answer in any language.
+        if language_codes is None and hasattr(self._tokenizer, "src_lang"):
+            raise EcgInputError(
+                f"{model} knows several languages and must be told which it reads and writes; give its own codes for "
+                "them, for example hub:facebook/nllb-200-distilled-600M@de=deu_Latn,sv=swe_Latn,en=eng_Latn"
+            )
         self._target: int | None = None
         if language_codes is not None:
             self._target = self._tokenizer.convert_tokens_to_ids(language_codes["en"])

@@ -25,7 +25,7 @@ class Translation:
 
     Attributes:
         text: the English report; a word that the translator does not know stands in it as `[?word]`.
-        version: of the translator, for example "rules-1".
+        version: of the translator, for example "rules-2".
         unknown: the words that it does not know, in order.
     """
 

@@ -6,7 +6,7 @@ adjective without ending, a hedge and a list of leads belong to the noun before 
 
 from __future__ import annotations
 
-from dataset_scripts.reports.translation_lexicon import Entry
+from dataset_scripts.reports.translation_lexicon import DEGREE, DENIAL, HEDGE, PLACE, QUALITY, RATE, SIDE, Entry
 from dataset_scripts.reports.translation_placing import (
     AXIS,
     DOUBTFUL,
@@ -106,13 +106,13 @@ class Writer(Run):
             verdict = f"{verdict.removesuffix(' finding').removesuffix(' ecg')} ecg"
         if verdict == "normal" and current and current.role == "x" and current.bare and self._next() is not END:
             if current.head == AXIS:
-                current.before.append(entry._replace(role="a", rank=3))
+                current.before.append(entry._replace(role="a", rank=QUALITY))
             else:
                 current.add(f", {verdict}")  # "mlt lagetyp normal"
             return
         if verdict == "normal" and current and current.items == [] and current.head == _PROBABLY:
             current.head = _PROBABLY._replace(english=_PROBABLY.english.removesuffix(", probably"))
-            self.pending.append(Entry("probable", "h", 1))  # what the device held probable was struck out
+            self.pending.append(Entry("probable", "h", HEDGE))  # what the device held probable was struck out
         unclear = current is not None and current.head == _REPOLARIZATION and current.bare and not self.pending
         if verdict == "abnormal" or (verdict == "normal" and not unclear):
             verdict += " ecg"  # the verdict on the whole recording
@@ -122,7 +122,7 @@ class Writer(Run):
 
     def _on_a(self, entry: Entry, comma: bool) -> None:
         current = self.current
-        if entry.rank == 0 and any(before.rank != 1 for before in self.pending):
+        if entry.rank == DENIAL and any(before.rank != HEDGE for before in self.pending):
             self._settle()  # "no" begins anew: what waited is not denied
         behind = entry.english in ("sinus", "av") and self._next().role != "n" and not self.pending
         if behind and current and current.role == "n" and current.bare:
@@ -141,7 +141,7 @@ class Writer(Run):
             self.at += 1
         else:
             english = ADVERBS.get(entry.english, entry.english) if after.role == "o" else entry.english
-            self.pending.append(entry._replace(english=english, rank=1))
+            self.pending.append(entry._replace(english=english, rank=HEDGE))
 
     def _on_b(self, entry: Entry, comma: bool) -> None:
         current, after = self.current, self._next()
@@ -150,7 +150,7 @@ class Writer(Run):
             place_behind(current, entry)
         elif self.pending or current is None or belongs_forward(current, entry, ahead):
             self.pending.append(entry)
-        elif entry.rank == 9 and current.role in ("n", "nf"):
+        elif entry.rank == RATE and current.role in ("n", "nf"):
             current.tail = (
                 current.tail[:-1] if current.open else current.tail
             )  # "from ... to": the rates are joined before the noun
@@ -158,7 +158,7 @@ class Writer(Run):
             current.before.append(entry)
         elif current.open:
             where = {"in": "", "over": "", "and": "in "}.get(current.tail[-1] if current.tail else "")
-            self._attach(entry.english if where is None or entry.rank != 5 else f"{where}{entry.english} leads")
+            self._attach(entry.english if where is None or entry.rank != PLACE else f"{where}{entry.english} leads")
         elif names_fascicle(current, entry, ahead) or opens_change(current, after):
             current.add(":")
             current.open = True
@@ -169,7 +169,7 @@ class Writer(Run):
 
     def _on_h(self, entry: Entry, comma: bool) -> None:
         current, after = self.current, self._next()
-        hedge = entry._replace(rank=1)
+        hedge = entry._replace(rank=HEDGE)
         if self.pending or current is None or current.open:
             self.pending.append(hedge)
             return
@@ -183,7 +183,7 @@ class Writer(Run):
 
     def _on_hw(self, entry: Entry, comma: bool) -> None:
         current, after = self.current, self._next()
-        hedge = entry._replace(rank=1)
+        hedge = entry._replace(rank=HEDGE)
         of_noun = current is not None and current.role in DOUBTFUL and not self.pending and not current.open
         if of_noun and current and after.role == "b" and after.english in AGES:
             current.last.append(f", probably {after.english}")
@@ -215,7 +215,7 @@ class Writer(Run):
     def _on_p(self, entry: Entry, comma: bool) -> None:
         self._settle()
         current, after = self._statement(), self._next()
-        if entry.english in ("after", "to the") and after.role in ("a", "b") and after.rank == 4:
+        if entry.english in ("after", "to the") and after.role in ("a", "b") and after.rank == SIDE:
             current.add(f"to the {after.english}")
             self.at += 1
         else:
@@ -248,7 +248,7 @@ class Writer(Run):
     def _on_number(self, entry: Entry, comma: bool) -> None:
         after = self._next()
         if after.english == "conduction" and not (self.current and (self.current.open or self.current.role == "nf")):
-            self.pending.append(entry._replace(role="a", rank=2))  # a ratio goes before its noun
+            self.pending.append(entry._replace(role="a", rank=DEGREE))  # a ratio goes before its noun
             return
         self._settle()
         current = self._statement()

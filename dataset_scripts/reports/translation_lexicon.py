@@ -22,29 +22,32 @@ _CUT_LETTERS = 3
 _GLUED_LETTERS = 5
 _CUT_WORDS = 4
 ENDINGS = ("es", "er", "en", "em", "e")
-# First part of a compound -> its English and its rank among adjectives.
+# First part of a compound -> its English.
 _COMPOUND = {
-    "vorhofs": ("atrial", 6),
-    "vorhof": ("atrial", 6),
-    "kammer": ("ventricular", 6),
-    "linksventrikel": ("left ventricular", 4),
-    "rechtsventrikel": ("right ventricular", 4),
-    "linksherz": ("left heart", 4),
-    "rechtsherz": ("right heart", 4),
-    "links": ("left", 4),
-    "rechts": ("right", 4),
-    "vorderwand": ("anterior", 5),
-    "hinterwand": ("inferior (posterior wall)", 5),
-    "seitenwand": ("lateral", 5),
-    "innenschicht": ("subendocardial", 5),
-    "foermaks": ("atrial", 6),
-    "kammar": ("ventricular", 6),
-    "vaenster": ("left", 4),
-    "sinus": ("sinus", 6),
-    "av": ("av", 6),
-    "st": ("st", 6),
-    "t": ("t wave", 6),
+    "vorhofs": "atrial",
+    "vorhof": "atrial",
+    "kammer": "ventricular",
+    "linksventrikel": "left ventricular",
+    "rechtsventrikel": "right ventricular",
+    "linksherz": "left heart",
+    "rechtsherz": "right heart",
+    "links": "left",
+    "rechts": "right",
+    "vorderwand": "anterior",
+    "hinterwand": "inferior (posterior wall)",
+    "seitenwand": "lateral",
+    "innenschicht": "subendocardial",
+    "foermaks": "atrial",
+    "kammar": "ventricular",
+    "vaenster": "left",
+    "sinus": "sinus",
+    "av": "av",
+    "st": "st",
+    "t": "t wave",
 }
+
+DENIAL, HEDGE, DEGREE, QUALITY, SIDE, PLACE, KIND, RATE = 0, 1, 2, 3, 4, 5, 6, 9
+"""Ranks of adjectives, their places before a noun."""
 
 
 class Entry(NamedTuple):
@@ -53,7 +56,7 @@ class Entry(NamedTuple):
     Attributes:
         english: its translation.
         role: its part in a statement, a letter or two.
-        rank: an adjective's place before its noun (0 first); 0 for other roles.
+        rank: of an adjective; 0 for other roles.
     """
 
     english: str
@@ -113,7 +116,7 @@ class Lexicon:
         return None
 
     def _compound(self, key: str) -> Entry | None:
-        for part, (english, _) in _COMPOUND.items():
+        for part, english in _COMPOUND.items():
             head = self.words.get(key.removeprefix(part)) if key.startswith(part) else None
             if head and head.role in ("n", "d", "s", "i", "c", "y") and len(key) - len(part) > 3:
                 return head._replace(english=f"{english} {head.english}", role="d" if head.role == "s" else head.role)

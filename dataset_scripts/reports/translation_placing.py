@@ -4,26 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dataset_scripts.reports.translation_lexicon import Entry
+from dataset_scripts.reports.translation_lexicon import DEGREE, HEDGE, PLACE, QUALITY, RATE, SIDE, Entry
 from dataset_scripts.reports.translation_statement import AGES, Statement, noun_phrase
 
 NOUNS = frozenset({"n", "nf", "d", "s", "x", "w", "c", "i", "y"})
 DOUBTFUL = frozenset({"d", "s", "i"})  # nouns of which one says how sure one is
 END = Entry("", "end")
 AXIS = Entry("axis", "x")
-_ALL = Entry("all", "a", 1)
+_ALL = Entry("all", "a", HEDGE)
 _SHAPES = frozenset({"negative", "positive", "biphasic", "flat", "flattened", "tall", "peaked", "double-peaked"})
 _DEGREES = frozenset({"complete", "incomplete", "partial"})
-_DEGREE, _QUALITY, _SIDE, _PLACE, _RATE = 2, 3, 4, 5, 9  # ranks of adjectives
 
 
 def belongs_forward(current: Statement, entry: Entry, ahead: Sequence[Entry]) -> bool:
     """Whether the adjective waits for the noun to come; `ahead` is what follows it, at least two entries."""
     after = ahead[0]
-    if entry.rank == _RATE:
+    if entry.rank == RATE:
         return current.role not in ("n", "nf") or after.role == "nf"
     if current.open:
-        if current.leads and entry.rank == _PLACE and after.role not in DOUBTFUL:
+        if current.leads and entry.rank == PLACE and after.role not in DOUBTFUL:
             return False  # "in v1 und inf.", more leads
         if current.role in ("w", "c"):
             return after.role in ("w", "i", "a") or (after.role in NOUNS and current.tail[-1:] != ["and"])
@@ -53,10 +52,10 @@ def _forward_of_wave(current: Statement, entry: Entry, after: Entry) -> bool:
 def _fits(current: Statement, entry: Entry, ahead: Sequence[Entry]) -> bool:
     """Whether the noun before is of the kind that this adjective follows, and has none of its rank yet."""
     if current.role == "x":
-        if (current.head == AXIS and entry.rank == _QUALITY) or entry.english == "marked":
+        if (current.head == AXIS and entry.rank == QUALITY) or entry.english == "marked":
             return True
-        return entry.rank == _SIDE and _noun(ahead).role != "s" and ahead[0] != AXIS
-    if current.role == "n" and entry.rank in (_DEGREE, _QUALITY) and entry.english not in AGES | _DEGREES:
+        return entry.rank == SIDE and _noun(ahead).role != "s" and ahead[0] != AXIS
+    if current.role == "n" and entry.rank in (DEGREE, QUALITY) and entry.english not in AGES | _DEGREES:
         return current.bare
     if entry.english == "subtle":  # "angedeutet" never stands before its noun
         return True
@@ -65,36 +64,36 @@ def _fits(current: Statement, entry: Entry, ahead: Sequence[Entry]) -> bool:
     if not current.bare or any(before.rank == entry.rank for before in current.before):
         return False
     if current.role == "s":
-        return entry.rank in (_DEGREE, _SIDE)
+        return entry.rank in (DEGREE, SIDE)
     if current.role == "y":
         return entry.english in ("uniform", "multiform")
     noun = current.head.english if current.head else ""
-    if entry.rank == _PLACE and noun.startswith(("st ", "conduction disturbance")):
+    if entry.rank == PLACE and noun.startswith(("st ", "conduction disturbance")):
         return True
     takes_place = current.role == "i" or noun.endswith("infarct")
-    return takes_place and (entry.rank == _PLACE or (entry.rank == _QUALITY and not current.hedged))
+    return takes_place and (entry.rank == PLACE or (entry.rank == QUALITY and not current.hedged))
 
 
 def _forward_of_noun(current: Statement, entry: Entry, ahead: Sequence[Entry]) -> bool:
     after = ahead[0]
-    if entry.rank == _SIDE:
+    if entry.rank == SIDE:
         if current.role == "s":
-            return any(before.rank == _SIDE for before in current.before)
+            return any(before.rank == SIDE for before in current.before)
         return _noun(ahead).role == "s" or after == AXIS
     if current.role == "x" and entry.english != "marked":
         return not current.leads
     if entry.english in _DEGREES and current.role != "s" and after.role in ("d", "s", "b"):
         return True
-    if entry.rank == _DEGREE and current.tail and after.role in NOUNS:
+    if entry.rank == DEGREE and current.tail and after.role in NOUNS:
         return True
     own = AGES | _DEGREES  # what may be said of a diagnosis
     if after.role in ("w", "c") and (
-        not current.bare or (entry.rank in (_DEGREE, _QUALITY) and entry.english not in own)
+        not current.bare or (entry.rank in (DEGREE, QUALITY) and entry.english not in own)
     ):
         return True
-    if after.role == "s" and entry.rank == _PLACE:
+    if after.role == "s" and entry.rank == PLACE:
         return True
-    return current.role in ("nf", "x", "y") and after.role in DOUBTFUL and entry.rank != _DEGREE
+    return current.role in ("nf", "x", "y") and after.role in DOUBTFUL and entry.rank != DEGREE
 
 
 def more_leads(current: Statement, before: Sequence[Entry], noun: Entry) -> str:
@@ -109,7 +108,7 @@ def more_leads(current: Statement, before: Sequence[Entry], noun: Entry) -> str:
 
 def names_leads(current: Statement) -> bool:
     """Whether it ends in leads named by place, to which more may be added; "st-senkung inferior" is made to."""
-    if current.bare and current.before and current.before[-1].rank == _PLACE and current.role == "n":
+    if current.bare and current.before and current.before[-1].rank == PLACE and current.role == "n":
         current.add(f"in {current.before.pop().english} leads")
     return bool(current.tail) and current.tail[-1].endswith(" leads")
 
@@ -123,8 +122,8 @@ def set_off(current: Statement, entry: Entry, after: Entry) -> bool:
 
 def names_fascicle(current: Statement, entry: Entry, ahead: Sequence[Entry]) -> bool:
     """Whether "links" in "schenkelblock links ant. hemiblock" is the hemiblock's, which details the block."""
-    sided = any(before.rank == _SIDE for before in current.before)
-    left = entry.english == "left" and ahead[0].rank == _PLACE
+    sided = any(before.rank == SIDE for before in current.before)
+    left = entry.english == "left" and ahead[0].rank == PLACE
     return current.role == "s" and not sided and left and ahead[1].english == "fascicular block"
 
 
@@ -143,12 +142,12 @@ def place_behind(current: Statement, entry: Entry) -> None:
     elif current.role == "x" and entry.english != "marked":
         if current.head == AXIS:
             current.tail.insert(0, entry.english)  # "axis abnormal for age"
-        elif entry.rank == _SIDE:
+        elif entry.rank == SIDE:
             current.add(f", transition zone to the {entry.english}")  # docs/translation.md says why
         else:
             current.add(f", {entry.english}")
     elif current.role != "x" and (current.tail or current.items is not None):
-        current.add(f", {entry.english}{' leads' if entry.rank == _PLACE and current.role == 'n' else ''}")
+        current.add(f", {entry.english}{' leads' if entry.rank == PLACE and current.role == 'n' else ''}")
         current.leads = False
     else:
         current.before.append(entry)
@@ -156,8 +155,8 @@ def place_behind(current: Statement, entry: Entry) -> None:
 
 def _say(current: Statement, entry: Entry) -> None:
     """Says it of a wave ("t wave flat in v1, negative in v2") or of a change ("t wave changes: flat in v1")."""
-    text = f"in {entry.english} leads" if entry.rank == _PLACE else entry.english
-    place = entry.rank in (_SIDE, _PLACE)
+    text = f"in {entry.english} leads" if entry.rank == PLACE else entry.english
+    place = entry.rank in (SIDE, PLACE)
     if place and not current.leads and current.said and current.tail[-1] == f"in {current.said[-1].english} leads":
         current.tail[-1] = f"in {current.said[-1].english} and {entry.english} leads"
     elif entry.english == "terminally":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataset_scripts.reports.translation_grammar import Writer
-from dataset_scripts.reports.translation_lexicon import Entry, Lexicon
+from dataset_scripts.reports.translation_lexicon import DEGREE, KIND, PLACE, QUALITY, Entry, Lexicon
 from dataset_scripts.reports.translation_tokens import Token, tokens
 
 _NONE = Entry("", "skip")
@@ -94,7 +94,7 @@ class _Reader:
         if entry is None:
             self.unknown.append(token.text)
             return Entry(f"[?{token.text}]", "o")
-        place = entry.rank == 5 and not token.key.endswith("t")
+        place = entry.rank == PLACE and not token.key.endswith("t")
         if self.swedish and entry.role == "b" and (place or entry.english == "abnormal"):
             return entry._replace(role="a")
         return entry
@@ -128,7 +128,12 @@ def _in_context(entries: list[Entry]) -> list[Entry]:
         after = entries[at + 1] if at + 1 < len(entries) else _NONE
         if entry.role == "skip":
             continue
-        if entry.english in _ADVERBS and entry.role == "b" and after.role in ("a", "b") and after.rank in (2, 3):
+        if (
+            entry.english in _ADVERBS
+            and entry.role == "b"
+            and after.role in ("a", "b")
+            and after.rank in (DEGREE, QUALITY)
+        ):
             adverb = _ADVERBS[entry.english]
             entries[at], entries[at + 1] = _NONE, after._replace(english=f"{adverb} {after.english}")
         elif entry == _SLASH and after.role in ("a", "b") and after.rank == before.rank:
@@ -137,7 +142,7 @@ def _in_context(entries: list[Entry]) -> list[Entry]:
         elif entry.english == "beta-blocker" and after.english == "therapy":
             entries[at], entries[at + 1] = _NONE, after._replace(english="beta-blocker therapy")
         elif entry.english == "peaked" and entry.role == "a" and after.role not in ("w", "a") and after != _SLASH:
-            entries[at] = Entry("apical", "b", 5)  # "spitze": the apex, unless a wave follows
+            entries[at] = Entry("apical", "b", PLACE)  # "spitze": the apex, unless a wave follows
         elif entry == _ST and after.english == "abnormal":  # the ST segment after all
             entries[at], entries[at + 1] = Entry("st abnormality,", "l"), _NONE
         elif entry.english == "before" and after.role == "number" and at + 2 < len(entries):
@@ -151,7 +156,7 @@ def _in_context(entries: list[Entry]) -> list[Entry]:
         elif entry.english == "paired" and after.english in ("run", "runs"):
             entries[at], entries[at + 1] = _NONE, Entry("couplet" + after.english.removeprefix("run"), "e")
         elif entry.english == "patient" and after.english == "ecg":
-            entries[at] = Entry("abnormal", "a", 3)  # "pat." for "path."
+            entries[at] = Entry("abnormal", "a", QUALITY)  # "pat." for "path."
         elif entry.english == "p wave" and after.english == "pulmonale":
             entries[at], entries[at + 1] = _NONE, Entry("p pulmonale", "d")
         elif entry == _POSSIBLY and (head := _list_head(entries, at)) is not None:
@@ -165,18 +170,18 @@ def _in_context(entries: list[Entry]) -> list[Entry]:
         elif entry.english == "caused" and after.role == "p":
             entries[at + 1] = Entry("by", "p")
         elif entry == Entry("abnormal", "v") and after.english.startswith("repolarization"):
-            entries[at] = Entry("abnormal", "a", 3)  # of the noun, not a verdict
+            entries[at] = Entry("abnormal", "a", QUALITY)  # of the noun, not a verdict
         elif entry == Entry("age", "of") and after.role == "d":
-            entries[at] = Entry("old", "a", 3)  # "alter infarkt", not "infarkt alter unbest."
+            entries[at] = Entry("old", "a", QUALITY)  # "alter infarkt", not "infarkt alter unbest."
         elif entry.english in _SIGNS and after.english in ("on", "to", "for"):
             entries[at + 1] = Entry("of", "p")
         elif entry.english in ("in", "i") and after.english == "otherwise":
             entries[at] = _NONE
         elif entry.english == "to" and entry.role == "p" and after.role == "a":
-            entries[at] = Entry("too", "a", 2)
+            entries[at] = Entry("too", "a", DEGREE)
         elif entry.english == "of the" and before.role == "p":
             entries[at] = _NONE
-        elif entry == _ST and before.role in ("a", "b") and before.rank == 3:
+        elif entry == _ST and before.role in ("a", "b") and before.rank == QUALITY:
             entries[at] = Entry("st segment", "w")
         elif entry == Entry("type", "o") and before.role in ("a", "b"):
             entries[at] = Entry("axis", "x")
@@ -189,7 +194,7 @@ def _in_context(entries: list[Entry]) -> list[Entry]:
             joined = entry.english if role == "w" else f"{entry.english} {after.english}"
             entries[at], entries[at + 1] = _NONE, Entry(joined, role)
         elif entry.english == "atrium" and after.role == "y":
-            entries[at] = Entry("atrial", "a", 6)
+            entries[at] = Entry("atrial", "a", KIND)
         elif entry.english == "atrium" and before.english == "rhythm":
             entries[at - 1], entries[at] = _NONE, Entry("atrial rhythm", "n")
         elif entry.english == "at the" and after.english == "most likely":
@@ -197,7 +202,7 @@ def _in_context(entries: list[Entry]) -> list[Entry]:
         elif entry.english == "any more" and after.english == "as":
             entries[at], entries[at + 1] = Entry("more", "o"), Entry("than", "p")
         elif entry.english == "the anterior wall" and after.role in ("d", "i") and before.english != "over":
-            entries[at] = Entry("anterior", "a", 5)
+            entries[at] = Entry("anterior", "a", PLACE)
     return [entry for entry in entries if entry.role != "skip"]
 
 

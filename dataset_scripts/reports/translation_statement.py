@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from dataset_scripts.reports.translation_lexicon import Entry
+from dataset_scripts.reports.translation_lexicon import DENIAL, HEDGE, PLACE, RATE, Entry
 
-_HEDGE, _PLACE, _RATE = 1, 5, 9  # ranks of adjectives
 AGES = frozenset({"chronic", "acute", "subacute", "old", "recent"})
 ADVERBS = {"probable": "probably", "possible": "possibly", "questionable": "questionably", "suspected": "suspectedly"}
 
@@ -50,7 +49,7 @@ class Statement:
     @property
     def hedged(self) -> bool:
         """Whether it already says how sure it is."""
-        return bool(self.last) or any(entry.rank == _HEDGE for entry in self.before)
+        return bool(self.last) or any(entry.rank == HEDGE for entry in self.before)
 
     def add(self, text: str) -> None:
         """Puts text behind all that there is; a text that begins with a mark joins without a space."""
@@ -83,18 +82,18 @@ def noun_phrase(before: Sequence[Entry], head: Entry | None) -> str:
 @lru_cache(maxsize=4096)
 def _noun_phrase(before: tuple[Entry, ...], head: Entry | None) -> str:
     noun = head.english if head else ""
-    rates = [entry.english for entry in before if entry.rank == _RATE]
-    rest = [entry for entry in before if entry.rank != _RATE and not (rates and entry.role == "k")]
+    rates = [entry.english for entry in before if entry.rank == RATE]
+    rest = [entry for entry in before if entry.rank != RATE and not (rates and entry.role == "k")]
     joined = any(entry.role == "k" for entry in rest)  # "inferior and anteroseptal": in the order given
     if joined:
         apart = {*range(len(rest))} - {
             at + step for at, entry in enumerate(rest) if entry.role == "k" for step in (-1, 1)
         }
         ages = [entry for at, entry in enumerate(rest) if at in apart and entry.english in AGES]
-        hedges = [entry for entry in rest if entry.rank == _HEDGE]
+        hedges = [entry for entry in rest if entry.rank == HEDGE]
         rest = [*hedges, *ages, *(entry for entry in rest if entry not in hedges and entry not in ages)]
     ordered = rest if joined else sorted(rest, key=lambda entry: entry.rank)
-    denied = next((place for place, entry in enumerate(rest) if entry.rank == 0 and entry.role == "a"), 0)
+    denied = next((place for place, entry in enumerate(rest) if entry.rank == DENIAL and entry.role == "a"), 0)
     if denied:  # "wahrscheinlich kein": the denial is what is probable
         ordered = [entry._replace(english=ADVERBS.get(entry.english, entry.english)) for entry in rest[:denied]]
         ordered += sorted(rest[denied:], key=lambda entry: entry.rank)
@@ -112,7 +111,7 @@ def _words(ordered: Sequence[Entry]) -> list[str]:
     previous = None
     for entry in ordered:
         if previous is not None and previous.rank == entry.rank and entry.role != "k" != previous.role:
-            if entry.rank == _PLACE:
+            if entry.rank == PLACE:
                 words.append("and")
             elif {previous.english, entry.english} <= AGES:
                 words[-1] += ","

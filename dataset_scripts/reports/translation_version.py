@@ -7,15 +7,16 @@ digest of the files is no longer the one committed beside it. A test fails until
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
+
+from dataset_scripts.whole_file import write_whole
 
 FOLDER = Path(__file__).parent
 FILE = FOLDER / "lexicon" / "version.txt"
 
 
 def read_version() -> tuple[str, str]:
-    """Returns the committed version ("rules-1") and the digest of the files that it stands for."""
+    """Returns the committed version ("rules-2") and the digest of the files that it stands for."""
     version, digest = FILE.read_text(encoding="utf-8").split()
     return version, digest
 
@@ -36,9 +37,7 @@ def update() -> str:
     current = digest()
     if current != committed:
         version = f"rules-{int(version.removeprefix('rules-')) + 1}"
-        new = FILE.with_suffix(".new")
-        new.write_text(f"{version}\n{current}\n", encoding="utf-8", newline="\n")
-        os.replace(new, FILE)
+        write_whole(FILE, f"{version}\n{current}\n")
     return version
 
 

@@ -32,13 +32,21 @@ def check_translator(name: str) -> None:
     """Refuses a name that is none.
 
     Raises:
-        EcgInputError: it is not "rules", "hub:MODEL" or "endpoint:MODEL@URL".
+        EcgInputError: it is not "rules", "hub:MODEL", "hub:MODEL@de=CODE,sv=CODE,en=CODE" or "endpoint:MODEL@URL".
     """
     model, at, url = name.removeprefix(ENDPOINT).partition("@")
-    if name == RULES or (name.startswith(HUB) and name != HUB):
+    if name == RULES or (name.startswith(HUB) and _hub_model(name)[0]):
         return
     if not (name.startswith(ENDPOINT) and model and at and url):
         raise EcgInputError(f"translator {name!r}, expected rules, hub:MODEL (folder or Hub id) or endpoint:MODEL@URL")
+
+
+def _hub_model(name: str) -> tuple[str, dict[str, str] | None]:
+    """Returns the model of "hub:MODEL", and our language -> the model's code for it where they are given."""
+    model, _, codes = name.removeprefix(HUB).rpartition("@")
+    if "=" not in codes:
+        return name.removeprefix(HUB), None
+    return model, {language: code for language, _, code in (pair.partition("=") for pair in codes.split(","))}
 
 
 @lru_cache(maxsize=1)
@@ -46,7 +54,7 @@ def make_translator(name: str, sending: Sending) -> Translator:
     """Returns a translator, made once a process.
 
     Raises:
-        EcgInputError: as `check_translator`, or the model or its libraries are not there.
+        EcgInputError: as `check_translator`, or the model or its libraries are not there, or it needs language codes.
     """
     check_translator(name)
     if name == RULES:
@@ -56,7 +64,8 @@ def make_translator(name: str, sending: Sending) -> Translator:
     from meit_remote.endpoint import ChatEndpoint
 
     if name.startswith(HUB):
-        return HubTranslator(name.removeprefix(HUB))
+        hub_model, codes = _hub_model(name)
+        return HubTranslator(hub_model, language_codes=codes)
     model, _, url = name.removeprefix(ENDPOINT).partition("@")
     endpoint = ChatEndpoint(
         url,

@@ -15,7 +15,8 @@ from functools import lru_cache
 import numpy as np
 
 from dataset_scripts.record import EcgInputError
-from modeling_meit.ecg_signal import check_sampling_rate, resample
+from dataset_scripts.signals.length import ONLY_BRIDGED, check_rate
+from modeling_meit.ecg_signal import resample
 
 _BASELINE_HZ = 0.5
 _LOW_PASS_HZ = 40.0
@@ -53,10 +54,7 @@ def apply(signal: np.ndarray, sampling_rate: float, name: str = "none") -> np.nd
         raise EcgInputError(f"filter {name!r}, expected one of: {', '.join(FILTERS)}")
     if name == "none":
         return signal
-    try:
-        check_sampling_rate(sampling_rate)
-    except ValueError as error:
-        raise EcgInputError(f"{error}; read it from the record's header") from error
+    check_rate(sampling_rate)
     highest = _HIGHEST_HZ.get(name, _BASELINE_HZ)
     if sampling_rate < 2.2 * highest:
         raise EcgInputError(
@@ -69,7 +67,7 @@ def apply(signal: np.ndarray, sampling_rate: float, name: str = "none") -> np.nd
     from scipy.signal import sosfiltfilt
 
     measured = np.isfinite(signal)
-    filled = resample(signal, measured, 1, 1)[0]
+    filled = resample(signal, measured, *ONLY_BRIDGED)[0]
     edge = min(signal.shape[1] - 1, round(_EDGE_S * sampling_rate))
     filtered = sosfiltfilt(_design(name, float(sampling_rate)), filled, axis=1, padtype="odd", padlen=edge)
     return np.where(measured, filtered, np.nan).astype(signal.dtype)

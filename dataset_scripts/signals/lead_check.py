@@ -20,7 +20,9 @@ import numpy as np
 
 from dataset_scripts.record import EcgInputError
 from dataset_scripts.signals.electrode_check import suspected_exchanges
-from modeling_meit.ecg_signal import FLAT_LEAD_MV, STANDARD_LEADS, check_sampling_rate
+from dataset_scripts.signals.extremes import FLAT_MV, Extremes
+from dataset_scripts.signals.length import check_rate
+from modeling_meit.ecg_signal import STANDARD_LEADS
 
 LIMB_LEADS = STANDARD_LEADS[:6]
 LIMB_MATRIX = np.array([[1, 0], [0, 1], [-1, 1], [-0.5, -0.5], [1, -0.5], [-0.5, 1]])
@@ -84,7 +86,7 @@ def check_leads(signal: np.ndarray, sampling_rate: float) -> LeadCheck:
     return check_many(np.asarray(signal)[None], sampling_rate)[0]
 
 
-def check_many(signals: np.ndarray, sampling_rate: float) -> list[LeadCheck]:
+def check_many(signals: np.ndarray, sampling_rate: float, extremes: Extremes | None = None) -> list[LeadCheck]:
     """Checks the limb leads by Einthoven's and Goldberger's identities, then the electrodes.
 
     A flat lead (under 5 uV from peak to peak), or one without half of its samples, takes no part; three or more are
@@ -93,6 +95,7 @@ def check_many(signals: np.ndarray, sampling_rate: float) -> list[LeadCheck]:
     Args:
         signals: float [B, 12, T] in millivolts, leads in the standard order; NaN and infinities are missing samples.
         sampling_rate: in Hz.
+        extremes: of these, where they have been found.
 
     Raises:
         EcgInputError: another shape, no sample, or a sampling rate that is no positive number.
@@ -101,24 +104,21 @@ def check_many(signals: np.ndarray, sampling_rate: float) -> list[LeadCheck]:
         raise EcgInputError(
             f"signal has shape {signals.shape[1:]}, expected (12, T) with T of at least 1; put the leads in rows"
         )
-    try:
-        check_sampling_rate(sampling_rate)
-    except ValueError as error:
-        raise EcgInputError(f"{error}; read it from the record's header") from error
+    check_rate(sampling_rate)
     limb = signals[:, :6]
-    with np.errstate(invalid="ignore"):
-        span = limb.max(axis=2) - limb.min(axis=2)  # not a number where a sample is missing
     # Where every limb lead takes part, the recordings are checked together.
-    whole = (np.isfinite(span) & (span >= FLAT_LEAD_MV - 1e-6)).all(axis=1)
+    whole = (extremes or Extremes.of(signals)).alive()[:, :6].all(axis=1)
+    together = _check_limb(limb if whole.all() else limb[whole], _ALL, sampling_rate)
     checks = [NOT_CHECKED] * len(signals)
-    for place, check in zip(np.flatnonzero(whole).tolist(), _check_limb(limb[whole], _ALL, sampling_rate), strict=True):
+    for place, check in zip(np.flatnonzero(whole).tolist(), together, strict=True):
         checks[place] = check
     for place in np.flatnonzero(~whole).tolist():
         chosen, leads = _usable(limb[place])
         if len(leads) >= 3:
             checks[place] = _check_limb(chosen[None], leads, sampling_rate)[0]
     consistent = [place for place, check in enumerate(checks) if check.verdict == CONSISTENT]
-    suspicions = suspected_exchanges(signals[consistent], sampling_rate) if consistent else []
+    right = signals if len(consistent) == len(signals) else signals[consistent]
+    suspicions = suspected_exchanges(right, sampling_rate) if consistent else []
     for place, (suspected, reason) in zip(consistent, suspicions, strict=True):
         if suspected:
             checks[place] = replace(checks[place], suspected=suspected, reason=reason)
@@ -163,11 +163,11 @@ def _usable(limb: np.ndarray) -> tuple[np.ndarray, tuple[int, ...]]:
     measured = np.isfinite(limb)
     whole = bool(measured.all())
     if whole:
-        taken = limb.max(axis=1) - limb.min(axis=1) >= FLAT_LEAD_MV - 1e-6
+        taken = limb.max(axis=1) - limb.min(axis=1) >= FLAT_MV
     else:
         low = np.min(limb, axis=1, where=measured, initial=np.inf)
         high = np.max(limb, axis=1, where=measured, initial=-np.inf)
-        taken = (high - low >= FLAT_LEAD_MV - 1e-6) & (measured.mean(axis=1) >= 0.5)
+        taken = (high - low >= FLAT_MV) & (measured.mean(axis=1) >= 0.5)
     leads = tuple(np.flatnonzero(taken).tolist())
     chosen = limb if len(leads) == 6 else limb[list(leads)]
     if not whole and leads:

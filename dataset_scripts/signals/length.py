@@ -9,6 +9,21 @@ import numpy as np
 from dataset_scripts.record import EcgInputError
 from modeling_meit.ecg_signal import STANDARD_LEADS, check_sampling_rate, rate_ratio, resample
 
+ONLY_BRIDGED = (1, 1)
+"""Up and down for `resample`: gaps are bridged, and the rate stays."""
+
+
+def check_rate(sampling_rate: float, remedy: str = "read it from the record's header") -> None:
+    """Refuses a sampling rate that is none.
+
+    Raises:
+        EcgInputError: it is no positive number of Hz; the message ends in `remedy`.
+    """
+    try:
+        check_sampling_rate(sampling_rate)
+    except ValueError as error:
+        raise EcgInputError(f"{error}; {remedy}") from error
+
 
 def to_length(signal: np.ndarray, sampling_rate: float, new_rate: float, seconds: float = 10.0) -> np.ndarray:
     """Brings a recording to `new_rate` and `seconds`: its first seconds, or all of it and missing samples after it.
@@ -33,11 +48,8 @@ def to_length(signal: np.ndarray, sampling_rate: float, new_rate: float, seconds
         raise EcgInputError(
             f"signal has shape {signal.shape}, expected (12, T) with T of at least 1; put the leads in rows"
         )
-    try:
-        check_sampling_rate(sampling_rate)
-        check_sampling_rate(new_rate)
-    except ValueError as error:
-        raise EcgInputError(f"{error}; read it from the record's header") from error
+    check_rate(sampling_rate)
+    check_rate(new_rate, "ask for another")
     length = round(new_rate * seconds) if np.isfinite(seconds) else 0
     if length < 1:
         raise EcgInputError(f"{seconds} seconds at {new_rate:g} Hz are no sample; ask for a longer record")

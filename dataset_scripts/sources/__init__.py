@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from dataset_scripts.errors import did_you_mean
 from dataset_scripts.record import EcgInputError, EcgRecord
 
 
@@ -83,8 +83,7 @@ def source_class(name: str) -> type[Source]:
         EcgInputError: no archive has this name; the message gives the nearest one and all of them.
     """
     if name not in REGISTRY:
-        near = difflib.get_close_matches(name.lower(), REGISTRY, n=1, cutoff=0.5)
-        hint = f"; did you mean '{near[0]}'?" if near else ""
-        raise EcgInputError(f"unknown source '{name}'{hint} (known: {', '.join(sorted(REGISTRY))})")
+        hint = did_you_mean(name, REGISTRY)
+        raise EcgInputError(f"unknown source {name!r}{hint} (known: {', '.join(sorted(REGISTRY))})")
     module, _, attribute = REGISTRY[name].partition(":")
     return getattr(importlib.import_module(module), attribute)

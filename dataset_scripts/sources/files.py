@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from dataset_scripts.record import EcgInputError
+from dataset_scripts.signals.length import check_rate
 from dataset_scripts.sources.wfdb_check import MOST_SAMPLES, check_size, check_wfdb
 from dataset_scripts.sources.wfdb_record import read_wfdb
 from modeling_meit.ecg_signal import (
     MISSING_INT16,
     STANDARD_LEADS,
-    check_sampling_rate,
     order_leads,
     signal_problems,
 )
@@ -61,10 +61,7 @@ def read_ecg_file(path: str | Path, fs: float | None = None, leads: Sequence[str
     """
     path = Path(path)
     if fs is not None:
-        try:
-            check_sampling_rate(fs)
-        except ValueError as error:
-            raise EcgInputError(f"{error}; correct --fs") from error
+        check_rate(fs, "correct --fs")
     kind = path.suffix.lower()
     if kind in (".npy", ".csv"):
         if not path.is_file():

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from operator import itemgetter
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -18,7 +19,7 @@ from dataset_scripts.record import EcgInputError, EcgRecord, Label
 from dataset_scripts.reports.cleaning import clean
 from dataset_scripts.reports.language import detect_language
 from dataset_scripts.sources.licences import LICENCES
-from dataset_scripts.sources.table import plain_id, read_table, record_path, require_table
+from dataset_scripts.sources.table import plain_id, record_path, require_table, table_rows
 from dataset_scripts.sources.wfdb_record import read_wfdb
 
 TABLE = "ptbxl_database.csv"
@@ -47,15 +48,20 @@ INFARCTION_STADIUM = {
 """Table 11 of the paper; "unknown" says nothing and becomes no label."""
 
 _FILE_COLUMN = {100: "filename_lr", 500: "filename_hr"}
+_IDS = ("ecg_id", "patient_id", "strat_fold")
 _COLUMNS = ("ecg_id", "patient_id", "age", "sex", "report", "scp_codes", "strat_fold", *_FILE_COLUMN.values())
 _SEX = {"0": "male", "1": "female"}
 _MEASUREMENTS = {"height": "height_cm", "weight": "weight_kg"}
 _QUALITY = ("baseline_drift", "static_noise", "burst_noise", "electrodes_problems", "validated_by_human")
 
-_READ = (
-    *("age", "sex", "report", "scp_codes", "heart_axis", "infarction_stadium1", "infarction_stadium2"),
-    *(*_FILE_COLUMN.values(), *_MEASUREMENTS, *_QUALITY),
-)
+# Column -> the code system of its labels, and their names.
+_LABELLED = {
+    "heart_axis": ("ptb-xl-heart-axis", HEART_AXIS),
+    "infarction_stadium1": ("ptb-xl-infarction-stadium", INFARCTION_STADIUM),
+    "infarction_stadium2": ("ptb-xl-infarction-stadium", INFARCTION_STADIUM),
+}
+
+_READ = ("age", "sex", "report", "scp_codes", *_LABELLED, *_FILE_COLUMN.values(), *_MEASUREMENTS, *_QUALITY)
 
 # What tells the versions apart, by the archive's own changelogs: 1.0.2 drops 36 records that are there twice and 1.0.3
 # drops two more of three equal ones. A file names its version; a table shows it by a record that a later one lacks.
@@ -129,18 +135,19 @@ class PtbXlSource:
         Raises:
             EcgInputError: the table is empty, not a table, or lacks a column, or an id or fold in it is none.
         """
-        for row in read_table(self.src / TABLE, _COLUMNS):
+        rows = table_rows(self.src / TABLE, _COLUMNS)
+        header = next(rows)
+        names = [name for name in _READ if name in header]
+        read, identify = (itemgetter(*map(header.index, wanted)) for wanted in (names, _IDS))
+        for cells in rows:
+            ecg_id, patient_id, fold = identify(cells)
             try:
-                ids = {"ecg_id": plain_id(row["ecg_id"]), "patient_id": plain_id(row["patient_id"])}
-                yield (
-                    {name: row[name] for name in _READ if name in row}
-                    | ids
-                    | {"fold": int(plain_id(row["strat_fold"]))}
-                )
+                ids = {"ecg_id": plain_id(ecg_id), "patient_id": plain_id(patient_id), "fold": int(plain_id(fold))}
             except ValueError as error:
                 raise EcgInputError(
-                    f"{self.src / TABLE}, ecg_id {row['ecg_id']}: a field cannot be read ({error}); download it again"
+                    f"{self.src / TABLE}, ecg_id {ecg_id}: a field cannot be read ({error}); download it again"
                 ) from error
+            yield dict(zip(names, read(cells), strict=True)) | ids
 
     def read(self, row: Mapping[str, Any]) -> EcgRecord:
         """Reads one record of `index`.
@@ -149,7 +156,7 @@ class PtbXlSource:
             EcgInputError: its files are missing or damaged, or its row holds what cannot be read.
         """
         path = record_path(self.src, row[_FILE_COLUMN[self.sampling_rate]])
-        signal, sampling_rate = read_wfdb(path)
+        signal, sampling_rate = read_wfdb(path, np.float32)
         samples = DURATION * self.sampling_rate
         if sampling_rate != self.sampling_rate or signal.shape[1] != samples:
             raise EcgInputError(
@@ -161,7 +168,7 @@ class PtbXlSource:
             return EcgRecord(
                 ecg_id=row["ecg_id"],
                 patient_id=row["patient_id"],
-                signal=signal.astype(np.float32),
+                signal=signal,
                 sampling_rate=sampling_rate,
                 report=report,
                 language=_language(report),
@@ -170,7 +177,7 @@ class PtbXlSource:
                 age=float(row["age"]) if row["age"] else None,
                 sex=_SEX.get(row["sex"].removesuffix(".0")),
                 scp_codes=_codes(row["scp_codes"]),
-                labels=_labels(row),
+                labels=_labels(*(row.get(column, "") for column in _LABELLED)),
                 measurements={name: float(row[key]) for key, name in _MEASUREMENTS.items() if row.get(key)},
                 quality={key: text for key in _QUALITY if (text := row.get(key, "").strip(" ,"))},
             )
@@ -191,20 +198,17 @@ def _language(report: str) -> str:
     return detect_language(clean(report))
 
 
-def _labels(row: Mapping[str, Any]) -> tuple[Label, ...]:
+@lru_cache(maxsize=4096)
+def _labels(*codes: str) -> tuple[Label, ...]:
     """Returns the electrical axis and the stages of infarction that the archive took from the report."""
     labels = []
-    for system, names, columns in (
-        ("ptb-xl-heart-axis", HEART_AXIS, ("heart_axis",)),
-        ("ptb-xl-infarction-stadium", INFARCTION_STADIUM, ("infarction_stadium1", "infarction_stadium2")),
-    ):
-        for column in columns:
-            code = row.get(column, "")
-            if code in ("", "unknown", "UNK"):
-                continue
-            if code not in names:
-                raise ValueError(f"{column} {code!r}, expected one of {', '.join(names)}")
-            labels.append(Label(system, code, names[code]))
+    for column, code in zip(_LABELLED, codes, strict=True):
+        if code in ("", "unknown", "UNK"):
+            continue
+        system, names = _LABELLED[column]
+        if code not in names:
+            raise ValueError(f"{column} {code!r}, expected one of {', '.join(names)}")
+        labels.append(Label(system, code, names[code]))
     return tuple(dict.fromkeys(labels))
 
 
@@ -213,7 +217,9 @@ def _version(src: Path) -> str | None:
     for file, version in _CHANGELOGS.items():
         if (src / file).is_file():
             return version
-    listed = {row["ecg_id"].removesuffix(".0") for row in read_table(src / TABLE, ("ecg_id",))}
+    rows = table_rows(src / TABLE, ("ecg_id",))
+    place = next(rows).index("ecg_id")
+    listed = {cells[place].removesuffix(".0") for cells in rows}
     for records, version in ((_NOT_IN_1_0_2, "1.0.1"), (_NOT_IN_1_0_3, "1.0.2"), (_KEPT_FOR_THEM, "1.0.3")):
         if not listed.isdisjoint(map(str, records)):
             return version

@@ -9,70 +9,74 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from dataset_scripts.record import EcgInputError
 from dataset_scripts.sources.unreadable import refuse_unreadable
 from dataset_scripts.sources.wfdb_check import check_wfdb
-from dataset_scripts.sources.wfdb_signal import in_millivolts, lead_order, read_with_wfdb, refuse_wrong_sums
-from modeling_meit.ecg_signal import MISSING_INT16
+from dataset_scripts.sources.wfdb_signal import (
+    Calibration,
+    in_millivolts,
+    lead_order,
+    read_with_wfdb,
+    refuse_wrong_sums,
+)
 
 # MIMIC-IV-ECG writes the (shifted) time and date of the recording at the end of the line.
 _TIME_AND_DATE = r"(?: \d{1,2}:\d{1,2}:\d{1,2}(?:\.\d+)?(?: \d{1,2}/\d{1,2}/\d{4})?)?"
 _RECORD_LINE = re.compile(r"[\w-]+ (?P<signals>\d+) (?P<rate>\d+) (?P<samples>[1-9]\d*)" + _TIME_AND_DATE + r"\s*")
-# File, gain, baseline, units, checksum, lead.
-_SIGNAL_LINES = re.compile(
-    r"^([\w-][\w.-]*) 16 (\d+(?:\.\d+)?)\((-?\d+)\)/(\S+) \d+ -?\d+ -?\d+ (-?\d+) 0 (\S.*?)[ \t\r]*$", re.MULTILINE
-)
+# File, calibration, checksum, lead.
+_SIGNAL_LINES = re.compile(r"^([^#\s]\S*) (16 \S+ \d+ -?\d+) -?\d+ (-?\d+) 0 (.+)$", re.MULTILINE)
+_FILE = re.compile(r"[\w-][\w.-]*")
+_CALIBRATION = re.compile(r"16 (?P<gain>\d+(?:\.\d+)?)\((?P<baseline>-?\d+)\)/(?P<units>\S+) \d+ -?\d+")
 
 
-@dataclass(frozen=True)
-class _Layout:
+class _Layout(NamedTuple):
     """What the headers of an archive have in common: most archives have one or two of these."""
 
-    gains: np.ndarray
-    baselines: np.ndarray
+    calibration: Calibration
     units: tuple[str, ...]
     leads: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class _PlainHeader:
+class _PlainHeader(NamedTuple):
     sampling_rate: int
     samples: int
     file: str
-    checksums: np.ndarray
+    checksums: list[int]
     layout: _Layout
 
 
-def read_wfdb(record: Path) -> tuple[np.ndarray, int]:
+def read_wfdb(record: Path, dtype: DTypeLike = np.float64) -> tuple[np.ndarray, int]:
     """Reads a 12-lead record, its leads put in the standard order by their names.
 
     Args:
         record: path of the header without its ".hea".
+        dtype: of the signal, float64 or float32. The latter is the former rounded, at half the work where header(5)
+            allows for it.
 
     Returns:
-        float64 [12, T] in millivolts, NaN where a sample is missing, and the sampling rate in Hz.
+        [12, T] in millivolts, NaN where a sample is missing, and the sampling rate in Hz.
 
     Raises:
         EcgInputError: a file is missing, cannot be read, is cut short or too long or lies elsewhere, a checksum does
             not hold, or the leads are not the twelve standard ones.
     """
     try:
-        return _read(record)
+        return _read(record, dtype)
     except OSError as error:
         refuse_unreadable(f"record {record}", error)
 
 
-def _read(record: Path) -> tuple[np.ndarray, int]:
+def _read(record: Path, dtype: DTypeLike) -> tuple[np.ndarray, int]:
     header_file = f"{record}.hea"
     try:
-        with open(header_file, encoding="utf-8") as file:
-            text = file.read()
+        text = _content(header_file).decode("utf-8")
     except FileNotFoundError as error:
         raise EcgInputError(f"record {record}: no header {record.name}.hea; unpack the archive again") from error
     except UnicodeDecodeError as error:
@@ -89,10 +93,17 @@ def _read(record: Path) -> tuple[np.ndarray, int]:
         order = lead_order(record, leads)
         signal = signal[order]
     else:
-        sampling_rate, units, leads = header.sampling_rate, header.layout.units, header.layout.leads
-        order = lead_order(record, leads)  # before the samples: a header of 11 leads shall say so, not "wrong size"
-        signal = _read_plain(record, header, order)
-    return in_millivolts(record, signal, [units[row] for row in order]), sampling_rate
+        sampling_rate, units = header.sampling_rate, header.layout.units
+        order = lead_order(record, header.layout.leads)  # before the samples: what is said shall not be "wrong size"
+        signal = _read_plain(record, header, order, dtype if set(units) == {"mV"} else np.float64)
+    signal = in_millivolts(record, signal, [units[row] for row in order])
+    return signal.astype(dtype, copy=False), sampling_rate
+
+
+def _content(file: str) -> bytes:
+    """Returns a small file's bytes without the buffers that a large one needs."""
+    with open(file, "rb", buffering=0) as opened:
+        return opened.read()
 
 
 def _parse_plain(text: str) -> _PlainHeader | None:
@@ -104,48 +115,36 @@ def _parse_plain(text: str) -> _PlainHeader | None:
     signals = _SIGNAL_LINES.findall(text)  # the record's own line and comments are none
     if len(signals) != len(lines) - 1:
         return None
-    files, gains, baselines, units, checksums, leads = zip(*signals, strict=True)
-    layout = _layout(gains, baselines, units, leads)
-    if len(set(files)) != 1 or not layout.gains.all():  # 0 stands for "not calibrated"
+    files, calibrations, checksums, leads = zip(*signals, strict=True)
+    layout = _layout(calibrations, leads)
+    if layout is None or files.count(files[0]) != len(files) or not _FILE.fullmatch(files[0]):
         return None
-    return _PlainHeader(
-        sampling_rate=int(first["rate"]),
-        samples=int(first["samples"]),
-        file=files[0],
-        checksums=np.array([int(checksum) for checksum in checksums]),
-        layout=layout,
-    )
+    return _PlainHeader(int(first["rate"]), int(first["samples"]), files[0], [int(sum_) for sum_ in checksums], layout)
 
 
 @lru_cache
-def _layout(
-    gains: tuple[str, ...], baselines: tuple[str, ...], units: tuple[str, ...], leads: tuple[str, ...]
-) -> _Layout:
-    return _Layout(np.array(gains, dtype=np.float64), np.array(baselines, dtype=np.float64), units, leads)
+def _layout(calibrations: tuple[str, ...], leads: tuple[str, ...]) -> _Layout | None:
+    found = [match for text in calibrations if (match := _CALIBRATION.fullmatch(text))]
+    calibration = Calibration([float(match["gain"]) for match in found], [int(match["baseline"]) for match in found])
+    if len(found) != len(calibrations) or not calibration.gains.all() or any(lead[0].isspace() for lead in leads):
+        return None  # a gain of 0 stands for "not calibrated"
+    return _Layout(calibration, tuple(match["units"] for match in found), tuple(map(str.rstrip, leads)))
 
 
-def _read_plain(record: Path, header: _PlainHeader, order: np.ndarray) -> np.ndarray:
+def _read_plain(record: Path, header: _PlainHeader, order: np.ndarray, dtype: DTypeLike) -> np.ndarray:
     data_file = os.path.join(os.path.dirname(record), header.file)
-    leads = header.layout.leads
+    layout = header.layout
     try:
-        with open(data_file, "rb") as file:
-            data = file.read()
+        data = _content(data_file)
     except FileNotFoundError as error:
         raise EcgInputError(f"record {record}: no signal file {header.file}; unpack the archive again") from error
-    expected = 2 * header.samples * len(leads)
+    expected = 2 * header.samples * len(layout.leads)
     if len(data) != expected:
         raise EcgInputError(
             f"{data_file} has {len(data)} bytes, its header gives {expected} "
-            f"({header.samples} samples of {len(leads)} leads); unpack or download it again"
+            f"({header.samples} samples of {len(layout.leads)} leads); unpack or download it again"
         )
     # A row of a lead's samples is contiguous from here on: everything below is several times faster for it.
-    digital = np.ascontiguousarray(np.frombuffer(data, dtype="<i2").reshape(header.samples, len(leads)).T)
-    refuse_wrong_sums(data_file, digital, header.checksums, leads)
-    digital = digital[order]
-    signal = digital.astype(np.float64)
-    if header.layout.baselines.any():
-        signal -= header.layout.baselines[order, None]
-    signal /= header.layout.gains[order, None]
-    if digital.min() == MISSING_INT16:
-        signal[digital == MISSING_INT16] = np.nan
-    return signal
+    digital = np.ascontiguousarray(np.frombuffer(data, dtype="<i2").reshape(header.samples, len(layout.leads)).T)
+    refuse_wrong_sums(data_file, digital, header.checksums, layout.leads)
+    return layout.calibration(digital, order, dtype)

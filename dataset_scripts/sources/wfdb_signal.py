@@ -1,4 +1,4 @@
-"""What every reader of WFDB records does once the header is read: checksums, order of the leads, millivolts.
+"""What every reader of WFDB records does once the header is read: checksums, calibration, leads in order, millivolts.
 
 header(5) and signal(5) of the WFDB Applications Guide (https://physionet.org/physiotools/wag/).
 """
@@ -10,9 +10,10 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 
 from dataset_scripts.record import EcgInputError
-from modeling_meit.ecg_signal import order_leads
+from modeling_meit.ecg_signal import MISSING_INT16, order_leads
 
 _TO_MILLIVOLTS = {"mV": 1.0, "uV": 1e-3, "µV": 1e-3, "V": 1e3}
 
@@ -38,22 +39,59 @@ def in_millivolts(record: Path, signal: np.ndarray, units: Sequence[str]) -> np.
     return signal * np.array([[_TO_MILLIVOLTS[unit]] for unit in units])
 
 
-def refuse_wrong_sums(file: Path | str, digital: np.ndarray, checksums: np.ndarray, leads: Sequence[str]) -> None:
+class Calibration:
+    """What stored samples stand for: (digital - baseline) / gain.
+
+    Args:
+        gains: samples for one of the physical unit, of each row.
+        baselines: whole numbers, the samples that stand for 0.
+    """
+
+    def __init__(self, gains: ArrayLike, baselines: ArrayLike) -> None:
+        self.gains = np.array(gains, dtype=np.float64)
+        self.baselines = np.array(baselines, dtype=np.float64)
+        # int16 minus such a baseline is a float32 number, and the quotient of two of these is the same number whether
+        # it was rounded to float32 at once or by way of float64.
+        with np.errstate(over="ignore"):
+            single = self.gains == self.gains.astype(np.float32)
+        self._is_single = bool(single.all() and (np.abs(self.baselines) < 2**23).all())
+
+    def __call__(self, digital: np.ndarray, order: np.ndarray, dtype: DTypeLike = np.float64) -> np.ndarray:
+        """Returns a signal [C, T] in its physical units, NaN where a sample is missing.
+
+        Args:
+            digital: int16 [C, T] as stored.
+            order: the rows wanted, in the order wanted.
+            dtype: float64, or float32 for the former rounded.
+        """
+        digital = digital[order]
+        signal: np.ndarray = digital.astype(dtype if self._is_single else np.float64)
+        if self.baselines.any():
+            signal -= self.baselines[order, None].astype(signal.dtype)
+        signal /= self.gains[order, None].astype(signal.dtype)
+        if digital.min() == MISSING_INT16:
+            signal[digital == MISSING_INT16] = np.nan
+        return signal.astype(dtype, copy=False)
+
+
+def refuse_wrong_sums(file: Path | str, digital: np.ndarray, checksums: Sequence[int], leads: Sequence[str]) -> None:
     """Compares the 16-bit sum of all samples of each lead with its header line's.
 
     Args:
         file: for the message.
         digital: int16 [C, T], the whole record as stored.
-        checksums: int [C], as the header has them.
+        checksums: of each row, as the header has them.
         leads: names of the rows.
 
     Raises:
         EcgInputError: one does not hold; the message names the leads.
     """
-    wrong = (digital.sum(axis=1, dtype=np.int64) - checksums) % 65536 != 0
-    if wrong.any():
-        named = ", ".join(lead for lead, bad in zip(leads, wrong, strict=True) if bad)
-        raise EcgInputError(f"{file}: checksum of {named} does not match the header; unpack or download it again")
+    sums = digital.sum(axis=1, dtype=np.int16).tolist()  # which wraps as the header's do
+    wrong = [lead for lead, given, sum_ in zip(leads, checksums, sums, strict=True) if (given - sum_) % 65536]
+    if wrong:
+        raise EcgInputError(
+            f"{file}: checksum of {', '.join(wrong)} does not match the header; unpack or download it again"
+        )
 
 
 def lead_order(record: Path, leads: tuple[str, ...]) -> np.ndarray:

@@ -17,8 +17,13 @@ import numpy as np
 from dataset_scripts.record import EcgInputError
 from dataset_scripts.sources.unreadable import refuse_unreadable
 from dataset_scripts.sources.wfdb_check import check_wfdb
-from dataset_scripts.sources.wfdb_signal import in_millivolts, lead_order, read_with_wfdb, refuse_wrong_sums
-from modeling_meit.ecg_signal import MISSING_INT16
+from dataset_scripts.sources.wfdb_signal import (
+    Calibration,
+    in_millivolts,
+    lead_order,
+    read_with_wfdb,
+    refuse_wrong_sums,
+)
 
 START_SECONDS = 11.0
 """What is read where ten seconds are kept: a second more, for the resampling filter to reach into."""
@@ -89,9 +94,11 @@ def _read(record: Path, seconds: float) -> WfdbStart:
     read = _read_plain(record, described, samples, is_whole)
     if read is None:
         signal, _, units, leads = read_with_wfdb(record, samples)
+        order = lead_order(record, leads)
+        signal, units = signal[order], tuple(units[row] for row in order)
     else:
-        signal, units, leads = read
-    return WfdbStart(in_millivolts(record, signal, units)[lead_order(record, leads)], rate, comments)
+        signal, units = read
+    return WfdbStart(in_millivolts(record, signal, units), rate, comments)
 
 
 def _lines(record: Path) -> tuple[list[str], str, list[str]]:
@@ -105,23 +112,22 @@ def _lines(record: Path) -> tuple[list[str], str, list[str]]:
 
 def _read_plain(
     record: Path, described: list[str], samples: int, is_whole: bool
-) -> tuple[np.ndarray, tuple[str, ...], tuple[str, ...]] | None:
-    """Returns signal, units and leads; None where the header is not of the Challenges' layout."""
+) -> tuple[np.ndarray, tuple[str, ...]] | None:
+    """Returns the signal in standard order and its units; None where the header is not of the Challenges' layout."""
     signals = [match for line in described if (match := _SIGNAL_LINE.fullmatch(line))]
     files = {(signal["file"], signal["offset"]) for signal in signals}
-    gains = np.array([[float(signal["gain"])] for signal in signals])
-    if len(signals) != len(described) or len(files) != 1 or not gains.all():  # 0 stands for "not calibrated"
+    calibration = Calibration(
+        [float(signal["gain"]) for signal in signals], [int(signal["baseline"] or signal["zero"]) for signal in signals]
+    )
+    if len(signals) != len(described) or len(files) != 1 or not calibration.gains.all():  # 0: "not calibrated"
         return None
     leads = tuple(signal["lead"] for signal in signals)
-    lead_order(record, leads)  # before the samples: a header of 11 leads shall say so, not "checksum"
+    order = lead_order(record, leads)  # before the samples: a header of 11 leads shall say so, not "checksum"
     file, offset = files.pop()
     count = samples * len(signals)
     digital = np.fromfile(record.with_name(file), dtype="<i2", count=count, offset=int(offset or 0))
     digital = digital.reshape(samples, len(signals)).T
     if is_whole:
-        checksums = np.array([int(signal["checksum"]) for signal in signals])
-        refuse_wrong_sums(record.with_name(file), digital, checksums, leads)
-    baselines = np.array([[float(signal["baseline"] or signal["zero"])] for signal in signals])
-    signal = (digital - baselines) / gains
-    signal[digital == MISSING_INT16] = np.nan
-    return signal, tuple(signal["units"] for signal in signals), leads
+        refuse_wrong_sums(record.with_name(file), digital, [int(signal["checksum"]) for signal in signals], leads)
+    units = tuple(signals[row]["units"] for row in order)
+    return calibration(digital, order), units

@@ -139,6 +139,11 @@ def contradictions(findings: Mapping[str, State]) -> tuple[tuple[str, str], ...]
     )
 
 
+def unknown_codes(codes: Iterable[str]) -> frozenset[str]:
+    """The codes that no finding has, such as those of another archive."""
+    return frozenset(codes).difference(code for row in FINDINGS for code in row.scp_codes)
+
+
 def findings_of_codes(codes: Iterable[str]) -> frozenset[str]:
     """The findings that SCP statement codes of PTB-XL stand for, implied ones included.
 

@@ -7,9 +7,10 @@ wrong, and so is a denied one that the reference does not speak of.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from tqdm import tqdm
 
 from dataset_scripts.errors import EcgInputError
 from eval_suite.findings.extract import extract_findings
@@ -23,12 +24,27 @@ _OTHERS = (
     *("contradictory", "reference_contradictory", "triples_matched", "triples_predicted", "triples_stated"),
     *("numbers_agreed", "numbers_compared", "rows"),
 )
+#: What the scores are, label -> text.
+DEFINITIONS = {
+    "findings": f"{len(NAMES)} findings, each present, absent or uncertain, read from both texts by the same rules "
+    "(docs/findings.md); a finding counts as right in the same state only",
+    "micro and macro F1": "over all (finding, state) pairs; and the mean over findings that enough references hold",
+    "exact set": "share of reports right in every finding",
+    "critical missed, invented": f"of {', '.join(sorted(CRITICAL))}: missed: of those that references affirm, the "
+    "share that predictions deny or leave out; invented: of those that predictions affirm, the share that references "
+    "deny or leave out",
+    "contradictory": "share of predictions with two findings that cannot both be present",
+    "territory F1": "over (finding, wall, age) of infarcts, ischemia and injury",
+    "numbers agreed": "share of the numbers that a prediction states and that were measured within 5 bpm, 20 ms (PR, "
+    "QRS), 30 ms (QT, QTc) and 15 degrees",
+    "not defined": "a share of nothing (0 of 0) is no score: –, in JSON null; draws without it are left out",
+}
 
 
 def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """`part / whole`, 0 where there is nothing to divide by."""
+    """`part / whole`, NaN where there is nothing to divide by."""
     part, whole = np.broadcast_arrays(np.asarray(part, dtype=np.float64), np.asarray(whole, dtype=np.float64))
-    return np.divide(part, whole, out=np.zeros(part.shape), where=whole > 0)
+    return np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)
 
 
 @dataclass(frozen=True)
@@ -59,13 +75,23 @@ class FindingStatistics:
         support = self.stated.sum(axis=0)
         return tuple(name for name, count in zip(NAMES, support, strict=True) if count >= self.min_references)
 
+    def only(self, chosen: np.ndarray) -> FindingStatistics:
+        """The same rows with nothing in those that are not chosen; the findings of the macro average are the others'.
+
+        Args:
+            chosen: bool [rows].
+        """
+        tables = {name: getattr(self, name) * chosen[:, None] for name in ("matched", "predicted", "stated", "others")}
+        return replace(self, **tables)
+
     def scores(self, sums: np.ndarray) -> dict[str, np.ndarray]:
         """Scores from (weighted) sums of `matrix()` over rows, [..., columns] -> name -> [...].
 
-        Micro and macro precision, recall and F1, then `F1 <finding>` of each frequent finding; a draw without any
-        occurrence counts 0. The counts' shares: `exact set` of reports; `critical missed` of the critical findings that
-        references affirm; `critical invented` of those that predictions affirm; `contradictory` of predictions and of
-        references; `numbers agreed` of the numbers that are stated and measured.
+        Micro and macro precision, recall and F1, then `F1 <finding>` of each frequent finding. A share of nothing is
+        NaN; a draw without any occurrence of a finding leaves it out of the macro averages, in which one that is stated
+        but never predicted has precision 0. The counts' shares: `exact set` of reports; `critical missed` of the
+        critical findings that references affirm; `critical invented` of those that predictions affirm; `contradictory`
+        of predictions and of references; `numbers agreed` of the numbers that are stated and measured.
         """
         size = len(NAMES)
         matched, predicted, stated = (sums[..., start : start + size] for start in (0, size, 2 * size))
@@ -73,18 +99,18 @@ class FindingStatistics:
         hits, guesses, truths = (counts.sum(axis=-1) for counts in (matched, predicted, stated))
         places = [NAMES.index(name) for name in self.frequent]
         f1 = ratio(2 * matched, predicted + stated)[..., places]
+        occurring = (~np.isnan(f1)).sum(axis=-1)
         means = {
             "precision": ratio(matched, predicted)[..., places],
             "recall": ratio(matched, stated)[..., places],
             "F1": f1,
         }
-        count = max(len(places), 1)
         triples = other["triples_predicted"] + other["triples_stated"]
         return {
             "micro precision": ratio(hits, guesses),
             "micro recall": ratio(hits, truths),
             "micro F1": ratio(2 * hits, guesses + truths),
-            **{f"macro {name}": values.sum(axis=-1) / count for name, values in means.items()},
+            **{f"macro {name}": ratio(np.nansum(values, axis=-1), occurring) for name, values in means.items()},
             "exact set": ratio(other["exact"], other["rows"]),
             "critical missed": ratio(other["critical_missed"], other["critical_stated"]),
             "critical invented": ratio(other["critical_invented"], other["critical_predicted"]),
@@ -147,7 +173,9 @@ def finding_statistics(
     measurements: Sequence[Mapping[str, float]] | None = None,
     min_references: int = MIN_REFERENCES,
 ) -> FindingStatistics:
-    """Extract the findings of every row once and count what matches.
+    """Extract the findings of every different text once and count what matches.
+
+    A bar shows the progress after two seconds.
 
     Args:
         predictions: one text a row; an empty one states nothing.
@@ -163,8 +191,9 @@ def finding_statistics(
         given = f"{len(predictions)} predictions, {rows} references"
         given += "" if measurements is None else f" and {len(measurements)} rows of measurements"
         raise EcgInputError(f"{given}, expected as many of each and at least one; pass one a row")
-    guesses = [extract_findings(text) for text in predictions]
-    truths = [extract_findings(text) for text in references]
+    texts = tqdm(dict.fromkeys([*predictions, *references]), desc="findings", unit=" texts", delay=2.0, leave=False)
+    found = {text: extract_findings(text) for text in texts}
+    guesses, truths = [found[text] for text in predictions], [found[text] for text in references]
     measured = measurements if measurements is not None else [{}] * rows
     matched = [
         [float(name in truth and guess.get(name) == truth[name]) for name in NAMES]

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from eval_suite.baselines import LANGUAGE_TOLD, MOST_FREQUENT, RANDOM, baseline_predictions
-from eval_suite.controls import EcgControl
+from eval_suite.controls.baselines import LANGUAGE_TOLD, MOST_FREQUENT, RANDOM, baseline_predictions
+from eval_suite.controls.ecgs import EcgControl
 from eval_suite.generate import ReportModel, generate_predictions
 from eval_suite.judge.drawn_rows import DrawnRows
 from eval_suite.predictions import align, read_predictions

@@ -69,9 +69,7 @@ def draw_rows(data: DataSource, split: str, text_column: str, limit: int | None,
             f"{len(empty)} of the {len(drawn)} rows drawn have no text in {text_column} (the first: {empty[0]}); "
             "choose another text column, or build the data set again"
         )
-    taken = ReportRows(
-        *([column[row] for row in drawn] for column in (rows.ecg_ids, rows.patient_ids, rows.languages, rows.reports))
-    )
+    taken = rows.select(drawn)
     others = frozenset(rows.ecg_ids) - frozenset(taken.ecg_ids)
     return DrawnRows(taken, drawn, others, len(validated), len(rows))
 

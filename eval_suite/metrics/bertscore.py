@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from tqdm import tqdm
 
 from dataset_scripts.errors import EcgInputError
 from eval_suite.metrics.text import check_texts, tokenize
@@ -126,14 +127,17 @@ class BertScore:
             EcgInputError: as `check_texts`.
         """
         check_texts(predictions, references)
-        spoken = [row for row, text in enumerate(predictions) if tokenize(text)]
-        scores = np.zeros((3, len(references)))
-        if spoken:
-            found = self._scorer.score(
-                [predictions[row] for row in spoken], [references[row] for row in spoken], batch_size=batch_size
-            )
-            scores[:, spoken] = [part.double().numpy() for part in found]
-        return dict(zip(self.columns, scores, strict=True))
+        pairs = list(zip(predictions, references, strict=True))
+        # Pairs that come again are scored once, those of like length together.
+        spoken = sorted({pair for pair in pairs if tokenize(pair[0])}, key=lambda pair: (len(pair[0]), pair))
+        scores = dict.fromkeys(pairs, (0.0, 0.0, 0.0))
+        with tqdm(total=len(spoken), desc=_PREFIX, unit=" pairs", delay=2.0, leave=False) as progress:
+            for start in range(0, len(spoken), batch_size):
+                some = spoken[start : start + batch_size]
+                found = self._scorer.score(*map(list, zip(*some, strict=True)), batch_size=batch_size)
+                scores.update(zip(some, zip(*(part.double().tolist() for part in found), strict=True), strict=True))
+                progress.update(len(some))
+        return dict(zip(self.columns, np.array([scores[pair] for pair in pairs]).T, strict=True))
 
 
 def _package() -> tuple[type[BERTScorer], dict[str, int], Path]:

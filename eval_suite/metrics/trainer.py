@@ -12,6 +12,8 @@ from dataset_scripts.errors import EcgInputError
 from eval_suite.metrics.text import text_metrics
 
 IGNORED = -100
+#: Before the name of every metric that is not of whole generated answers.
+TEACHER_FORCED = "teacher_forced_"
 
 
 def greedy_ids(logits: torch.Tensor | tuple[torch.Tensor, ...], labels: torch.Tensor) -> torch.Tensor:
@@ -27,14 +29,19 @@ def greedy_ids(logits: torch.Tensor | tuple[torch.Tensor, ...], labels: torch.Te
     return (logits if isinstance(logits, torch.Tensor) else logits[0]).argmax(dim=-1)
 
 
-def compute_metrics(tokenizer: Any, *, generated: bool = False) -> Callable[[Any], dict[str, float]]:
+def compute_metrics(
+    tokenizer: Any, *, generated: bool = False, encoder_decoder: bool = False
+) -> Callable[[Any], dict[str, float]]:
     """The strict protocol's text metrics from token ids, as `Trainer(compute_metrics=...)` takes it.
 
     Args:
         tokenizer: decodes both sides; special tokens are left out.
         generated: whether the predictions are whole generated answers (`Seq2SeqTrainer` with
             `predict_with_generate`). False: each is the likeliest next token after the true text so far, from
-            `greedy_ids`; such scores lie far above those of generated reports and serve to compare steps of one run.
+            `greedy_ids`; such scores lie far above those of generated reports and serve to compare steps of one run, so
+            that their names begin with "teacher_forced_".
+        encoder_decoder: whether a guess stands at its own place, as an encoder-decoder's do, and not one place before,
+            as a decoder's; of no matter to what is generated.
 
     Returns:
         A function of an `EvalPrediction` with `predictions` int [rows, length] and `label_ids` int [rows, length],
@@ -50,10 +57,11 @@ def compute_metrics(tokenizer: Any, *, generated: bool = False) -> Callable[[Any
                 "length]; give the trainer preprocess_logits_for_metrics=greedy_ids or predict_with_generate=True"
             )
         if not generated:
-            # What a decoder says at one place is its guess at the next.
-            predictions, labels = predictions[:, :-1], labels[:, 1:]
+            if not encoder_decoder:
+                predictions, labels = predictions[:, :-1], labels[:, 1:]
             predictions = np.where(labels == IGNORED, IGNORED, predictions)
-        return text_metrics(_texts(tokenizer, predictions), _texts(tokenizer, labels))
+        found = text_metrics(_texts(tokenizer, predictions), _texts(tokenizer, labels))
+        return found if generated else {f"{TEACHER_FORCED}{name}": value for name, value in found.items()}
 
     return metrics
 

@@ -1,95 +1,40 @@
-"""Report quality (tables 1 and 2 of the paper): the model beside six controls, with intervals and differences."""
+"""Report quality (tables 1 and 2 of the paper): the evaluated system beside its controls, in every kind of score."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-from tqdm import tqdm
-
 from dataset_scripts.instructions.prompts import without_language
 from dataset_scripts.record import EcgInputError
-from dataset_scripts.whole_file import write_whole
-from eval_suite.baselines import baseline_predictions
-from eval_suite.controls import EcgControl
-from eval_suite.generate import ReportModel, generate_predictions, prompts_to_use
-from eval_suite.memorisation import memorisation
-from eval_suite.predictions import align, read_predictions
-from eval_suite.protocol import STRICT, Conditions, Protocol, find_protocol, score_rows
-from eval_suite.rows import SIGNAL_COLUMNS, TEXT_COLUMNS, DataSource, ReportRows, load_reports, load_split, report_rows
-from eval_suite.statistics import Interval, bootstrap, paired_difference
-from eval_suite.table import markdown_table, plain, terminal_table
+from eval_suite.controls.ecgs import EcgControl, shuffled_partners
+from eval_suite.controls.reports import BLANK, SHUFFLED, TrainingReports
+from eval_suite.generate import generate_predictions, prompts_to_use
+from eval_suite.metrics.bertscore import BertScore
+from eval_suite.predictions import align, keep_beside_scores, read_predictions
+from eval_suite.protocol import STRICT, Protocol, find_protocol
+from eval_suite.quality_scores import QualityScores
+from eval_suite.report_model import ReportModel
+from eval_suite.rows import (
+    ARCHIVE_COLUMNS,
+    SIGNAL_COLUMNS,
+    TEXT_COLUMNS,
+    DataSource,
+    ReportRows,
+    load_split,
+    report_rows,
+)
+from eval_suite.scorable import check_scorable
+from eval_suite.tasks.beside_controls import score_beside_controls
 
 _FILES = {
     "true": "predictions.parquet",
     "blank": "predictions-blank.parquet",
     "shuffled": "predictions-shuffled.parquet",
 }
-_NAMES = {"true": "model", "blank": "model, blank ECG", "shuffled": "model, shuffled ECG"}
-
-
-@dataclass(frozen=True)
-class QualityScores:
-    """What one evaluation found.
-
-    Attributes:
-        systems: system -> metric -> interval, the evaluated system first.
-        differences: control -> metric -> interval of the evaluated system minus that control, paired by row.
-        memorisation: as `eval_suite.memorisation.memorisation` gives it.
-        conditions: what the table was computed under.
-    """
-
-    systems: dict[str, dict[str, Interval]]
-    differences: dict[str, dict[str, Interval]]
-    memorisation: dict[str, float | int]
-    conditions: Conditions
-
-    def markdown(self) -> str:
-        """The table, the paired differences and the conditions as Markdown."""
-        return "\n".join(
-            (
-                markdown_table(self.systems, {}),
-                markdown_table(self.differences, self._notes(), self._minus()),
-            )
-        )
-
-    def terminal(self) -> str:
-        """The same for a terminal."""
-        return "\n".join(
-            (
-                terminal_table(self.systems, {}),
-                terminal_table(self.differences, self._notes(), self._minus()),
-            )
-        )
-
-    def _minus(self) -> str:
-        return f"{next(iter(self.systems))}, paired, minus"
-
-    def _notes(self) -> dict[str, str]:
-        shares = self.memorisation
-        recited = (
-            f"{shares['outputs_repeating_rare']:.1%} of the outputs repeat, word for word, a training report of fewer "
-            f"than {shares['rare_below']} patients; {shares['references_repeating_rare']:.1%} of the true reports do"
-        )
-        return {**self.conditions.lines(), "memorisation": recited}
-
-    def to_json(self) -> dict[str, Any]:
-        """Everything as plain JSON values."""
-        return {
-            "conditions": {**asdict(self.conditions), "definitions": self.conditions.lines()},
-            "systems": plain(self.systems),
-            "paired_differences": plain(self.differences),
-            "memorisation": self.memorisation,
-        }
-
-    def write(self, out: Path) -> None:
-        """Write `scores.json` and `table.md` into a folder, each under a temporary name first."""
-        out.mkdir(parents=True, exist_ok=True)
-        write_whole(out / "scores.json", json.dumps(self.to_json(), indent=1, ensure_ascii=False, allow_nan=False))
-        write_whole(out / "table.md", self.markdown())
+_ECG = {"true": "", "blank": BLANK, "shuffled": SHUFFLED}
 
 
 def run_quality(
@@ -98,10 +43,14 @@ def run_quality(
     split: str,
     out: str | Path,
     *,
+    train_data: str | Path | DataSource | None = None,
     text_column: str = "report",
     language_told: bool = True,
     limit: int | None = None,
     protocol: Protocol | str = STRICT,
+    all_protocols: bool = False,
+    bertscore: BertScore | None = None,
+    nearest_ecg: bool = True,
     batch_size: int = 64,
     generation: Mapping[str, Any] | None = None,
     seed: int = 0,
@@ -109,21 +58,25 @@ def run_quality(
     device: str | None = None,
     dtype: str | None = None,
 ) -> QualityScores:
-    """Generate with the true, blank and shuffled ECGs, score beside the report baselines, write everything to `out`.
+    """Generate with the true, blank and shuffled ECGs, score beside the other controls, write everything to `out`.
 
-    Writes `predictions.parquet`, `predictions-blank.parquet`, `predictions-shuffled.parquet`, `scores.json` and
-    `table.md`. Predictions already in `out` are used again if model, rows and settings are the same, so a cut
-    evaluation goes on where it stopped.
+    Writes `predictions.parquet`, `predictions-blank.parquet`, `predictions-shuffled.parquet`, `embeddings.parquet`,
+    `embeddings-train.parquet`, `scores.json` and `table.md`. Predictions and embeddings already in `out` are used again
+    if model, rows and settings are the same, so a cut evaluation goes on where it stopped.
 
     Args:
-        model: folder or Hub id.
-        data: folder, Hub id or `DataSource` of the data set; its `train` split gives the baselines.
+        model: folder or Hub id, or the folder of a PEFT adapter.
+        data: folder, Hub id or `DataSource` of the data set.
         split: to be scored.
         out: folder for the results.
+        train_data: whose `train` split baselines, retrieval and leakage look at; None: that of `data`.
         text_column: the reference and what the baselines draw from, "report", "report_raw" or "report_en".
         language_told: whether the prompts name the report's language.
         limit: score only the first rows.
         protocol: by which they are scored, itself or its name; it changes no prediction.
+        all_protocols: give the values of every protocol beside those of `protocol`.
+        bertscore: adds its columns.
+        nearest_ecg: whether to embed the training ECGs for the control "report of the nearest ECG".
         batch_size: rows generated at a time.
         generation: arguments for `generate`; what it leaves out is the model's own generation_config's.
         seed: of shuffling, baselines, sampling and bootstrap.
@@ -132,18 +85,23 @@ def run_quality(
         dtype: None is float32 on a CPU and bfloat16 elsewhere.
 
     Raises:
-        EcgInputError: as `find_protocol`, `generate_predictions` and `load_split`.
+        EcgInputError: as `find_protocol`, `load_split`, `TrainingReports.apart_from`, `check_scorable` and
+            `shuffled_partners`, before anything is generated; as `generate_predictions` and `score_systems`.
     """
     protocol = find_protocol(protocol)
     out = Path(out)
     if out.is_file():
         raise EcgInputError(f"{out} is a file, expected a folder for the results")
-    train = load_reports(data, "train", text_column)
-    dataset = load_split(data, split, (*TEXT_COLUMNS, *SIGNAL_COLUMNS, text_column))
+    training = TrainingReports.load(data, train_data, text_column, signals=nearest_ecg)
+    dataset = load_split(data, split, (*TEXT_COLUMNS, *SIGNAL_COLUMNS, text_column), wanted=ARCHIVE_COLUMNS)
     rows = report_rows(dataset, text_column)
+    scored = rows.head(limit)
+    training = training.apart_from(scored)
+    check_scorable(scored, samples, protocol, bertscore)
+    shuffled_partners(rows.patient_ids, seed)  # refuses a split of one patient
     opened = ReportModel(model, device=device, dtype=dtype)
-    generated = {
-        ecg: generate_predictions(
+    predictions = {
+        f"model{_ECG[ecg]}": generate_predictions(
             opened,
             dataset,
             out / _FILES[ecg],
@@ -160,11 +118,26 @@ def run_quality(
     system = opened.described
     if generation:
         system += f", generation {json.dumps(dict(generation), sort_keys=True)}"
-    conditions = _conditions(system, data, split, rows, text_column, language_told, limit, seed, samples, protocol)
-    predictions = {_NAMES[ecg]: texts for ecg, texts in generated.items()}
-    scored = rows.head(limit)
-    prompts = prompts_to_use(list(dataset["prompt"])[:limit], scored.languages, language_told)
-    scores = _score(predictions, scored, prompts, train, conditions)
+    scores = score_beside_controls(
+        system,
+        predictions,
+        DataSource.of(data),
+        split,
+        rows,
+        dataset,
+        training,
+        opened if nearest_ecg else None,
+        out,
+        prompts_to_use(list(dataset["prompt"])[:limit], scored.languages, language_told),
+        text_column=text_column,
+        language_told=language_told,
+        limit=limit,
+        protocol=protocol,
+        all_protocols=all_protocols,
+        bertscore=bertscore,
+        seed=seed,
+        samples=samples,
+    )
     scores.write(out)
     return scores
 
@@ -175,98 +148,99 @@ def score_predictions(
     split: str,
     *,
     out: str | Path | None = None,
+    train_data: str | Path | DataSource | None = None,
     text_column: str = "report",
     language_told: bool | None = None,
     limit: int | None = None,
     protocol: Protocol | str = STRICT,
+    all_protocols: bool = False,
+    bertscore: BertScore | None = None,
+    encoder: str | Path | None = None,
     seed: int = 0,
     samples: int = 1000,
 ) -> QualityScores:
-    """Score the predictions of any system beside the report baselines.
+    """Score the predictions of any system beside the controls.
+
+    Files beside it whose names end in "-blank" and "-shuffled" are scored as the system's own controls.
 
     Args:
         predictions: `.parquet` or `.csv` with `ecg_id` and `prediction`, one for every row to score.
         data: folder, Hub id or `DataSource` of the data set; references come from here, whatever the file says.
         split: to be scored.
-        out: folder for `scores.json` and `table.md`; None writes nothing.
+        out: folder for `scores.json`, `table.md` and, where it is not the file that was given, `predictions.parquet`
+            with the references; None writes nothing.
+        train_data: whose `train` split baselines, retrieval and leakage look at; None: that of `data`.
         text_column: the reference.
         language_told: whether the system was told the report's language, for the table; None: not stated.
-        limit: score only the first rows; the file then holds just these.
+        limit: score only the first rows of the split; predictions of its other rows are passed over.
         protocol: by which they are scored, itself or its name. The prompts of `meit-release-prompt` are the data
             set's, whatever the file says; with language_told=False without the language.
+        all_protocols: give the values of every protocol beside those of `protocol`.
+        bertscore: adds its columns.
+        encoder: folder or Hub id of a model whose encoder finds the nearest training ECG; None leaves that control
+            out. Embeddings are kept in `out`.
         seed: of baselines and bootstrap.
         samples: bootstrap draws.
 
     Raises:
-        EcgInputError: as `find_protocol`, `read_predictions`, `align` and `load_split`.
+        EcgInputError: as `find_protocol`, `read_predictions`, `load_split`, `TrainingReports.apart_from`,
+            `check_scorable`, `align`, `keep_beside_scores` and `score_systems`.
     """
     protocol = find_protocol(protocol)
-    given = read_predictions(predictions)
-    train = load_reports(data, "train", text_column)
-    rows = load_reports(data, split, text_column)
+    path = Path(predictions)
+    given = read_predictions(path)
+    training = TrainingReports.load(data, train_data, text_column, signals=encoder is not None)
+    signals = SIGNAL_COLUMNS if encoder is not None else ()
+    prompted = ("prompt",) if all_protocols or protocol.left_in == "prompt" else ()
+    needed = dict.fromkeys((*TEXT_COLUMNS, *signals, *prompted, text_column))
+    dataset = load_split(data, split, tuple(needed), wanted=ARCHIVE_COLUMNS)
+    rows = report_rows(dataset, text_column)
     scored = rows.head(limit)
-    texts = align(predictions, given, scored.ecg_ids)
-    prompts = None
-    if protocol.left_in == "prompt":
-        prompts = list(load_split(data, split, ("prompt",))["prompt"])[:limit]
-        prompts = list(map(without_language, prompts)) if language_told is False else prompts
-    name = Path(predictions).name
-    conditions = _conditions(name, data, split, rows, text_column, language_told, limit, seed, samples, protocol)
-    scores = _score({name: texts}, scored, prompts, train, conditions)
+    training = training.apart_from(scored)
+    check_scorable(scored, samples, protocol, bertscore)
+    texts = {path.name: _align(path, given, rows, scored)}
+    for ending in ("blank", "shuffled"):
+        beside = path.with_name(f"{path.stem}-{ending}{path.suffix}")
+        if beside.is_file():
+            texts[path.name + _ECG[ending]] = _align(beside, read_predictions(beside), rows, scored)
+    prompts = list(dataset["prompt"])[:limit] if prompted else None
+    if prompts and language_told is False:
+        prompts = list(map(without_language, prompts))
+    if out is not None:
+        columns = {
+            "ecg_id": scored.ecg_ids,
+            "patient_id": scored.patient_ids,
+            "prompt": [None] * len(scored) if prompts is None else prompts,
+            "reference": scored.reports,
+            "prediction": texts[path.name],
+        }
+        keep_beside_scores(path, Path(out), columns)
+    scores = score_beside_controls(
+        path.name,
+        texts,
+        DataSource.of(data),
+        split,
+        rows,
+        dataset,
+        training,
+        None if encoder is None else ReportModel(encoder),
+        None if out is None else Path(out),
+        prompts,
+        text_column=text_column,
+        language_told=language_told,
+        limit=limit,
+        protocol=protocol,
+        all_protocols=all_protocols,
+        bertscore=bertscore,
+        seed=seed,
+        samples=samples,
+    )
     if out is not None:
         scores.write(Path(out))
     return scores
 
 
-def _conditions(
-    system: str,
-    data: str | Path | DataSource,
-    split: str,
-    rows: ReportRows,
-    text_column: str,
-    language_told: bool | None,
-    limit: int | None,
-    seed: int,
-    samples: int,
-    protocol: Protocol,
-) -> Conditions:
-    scored = rows.head(limit)
-    return Conditions(
-        system=system,
-        data=DataSource.of(data).name,
-        split=split,
-        rows=len(scored),
-        rows_in_split=len(rows),
-        patients=len(set(scored.patient_ids)),
-        text_column=text_column,
-        language_told=language_told,
-        seed=seed,
-        samples=samples,
-        protocol=protocol,
-    )
-
-
-def _score(
-    predictions: Mapping[str, list[str]],
-    rows: ReportRows,
-    prompts: Sequence[str] | None,
-    train: ReportRows,
-    conditions: Conditions,
-) -> QualityScores:
-    """Score the evaluated system, first in `predictions`, beside the controls."""
-    everything = {**predictions, **baseline_predictions(rows, train, conditions.seed)}
-    statistics = {
-        name: score_rows(texts, rows.reports, prompts, conditions.protocol)
-        for name, texts in tqdm(everything.items(), desc="scoring")
-    }
-    first, *controls = everything
-    patients, samples, seed = rows.patient_ids, conditions.samples, conditions.seed
-    return QualityScores(
-        systems={name: bootstrap(found, patients, samples=samples, seed=seed) for name, found in statistics.items()},
-        differences={
-            name: paired_difference(statistics[first], statistics[name], patients, samples=samples, seed=seed)
-            for name in controls
-        },
-        memorisation=memorisation(predictions[first], rows.reports, train),
-        conditions=conditions,
-    )
+def _align(path: Path, given: Mapping[str, str], rows: ReportRows, scored: ReportRows) -> list[str]:
+    """The predictions of the rows to score; those of other rows of the split are passed over."""
+    others = set(rows.ecg_ids).difference(scored.ecg_ids)
+    return align(path, {ecg_id: text for ecg_id, text in given.items() if ecg_id not in others}, scored.ecg_ids)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import signal
 import subprocess
@@ -83,29 +84,52 @@ def test_a_cut_build_goes_on_where_it_stopped(whole, shared_archive: Path, tmp_p
     assert not (tmp_path / ".set.partial").exists()
 
 
+STEP_BY_STEP = """
+import os, sys, dataset_scripts.build as b, dataset_scripts.shards as s
+b.SHARD_ROWS, s.ROW_GROUP_ROWS = 5, 2
+add, steps = s.ShardWriter.add, int(sys.argv[1])
+def one(self, *row): add(self, *row); os.write(1, b'row\\n'); os.read(steps, 1)
+s.ShardWriter.add = one
+"""  # each row is told, and waits for a byte or for the end of the pipe, so nothing depends on the machine's speed
+
+
+def started(code: str) -> tuple[subprocess.Popen[bytes], int]:
+    """Starts a build that has made its first row and waits; returns it and the pipe that lets it go on."""
+    steps, pipe = os.pipe()
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(steps)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        pass_fds=[steps],
+    )
+    os.close(steps)
+    assert process.stdout.readline() == b"row\n"
+    return process, pipe
+
+
+def goes_on_to_its_end(process: subprocess.Popen[bytes], pipe: int) -> bool:
+    os.close(pipe)
+    process.communicate(timeout=600)
+    return process.returncode == 0
+
+
 @pytest.mark.parametrize("num_proc", [1, 2])
 def test_killed_at_random_points_and_resumed(num_proc: int, whole, shared_archive: Path, tmp_path: Path):
-    code = (
-        "import os, time, dataset_scripts.build as b, dataset_scripts.shards as s\n"
-        "b.SHARD_ROWS, s.ROW_GROUP_ROWS = 5, 2\n"
-        "add = s.ShardWriter.add\n"
-        "def slow(self, *row): add(self, *row); os.write(1, b'row\\n'); time.sleep(0.05)\n"
-        "s.ShardWriter.add = slow\n"
-        f"b.build('ptb-xl', {str(shared_archive)!r}, {str(tmp_path / 'set')!r}, num_proc={num_proc})"
-    )
+    code = f"{STEP_BY_STEP}b.build('ptb-xl', {str(shared_archive)!r}, {str(tmp_path / 'set')!r}, num_proc={num_proc})"
     places = random.Random(num_proc)
-    for _ in range(3):
-        process = subprocess.Popen(
-            [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
-        for _ in range(places.randint(3, 9)):
+    for rows in (11, places.randint(1, 5), places.randint(1, 5)):  # 11: one shard of five is done, whoever did it
+        process, steps = started(code)
+        os.write(steps, b"." * rows)
+        for _ in range(rows):
             assert process.stdout.readline() == b"row\n"
         children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(process.pid)], capture_output=True, text=True)
         workers = [int(pid) for pid in children.stdout.split()]
         process.send_signal(signal.SIGKILL)
         process.wait()
+        os.close(steps)
         assert len(workers) == (num_proc if num_proc > 1 else 0)
-        for _ in range(100):
+        for _ in range(600):
             if not any(alive(pid) for pid in workers):
                 break
             time.sleep(0.1)
@@ -253,30 +277,16 @@ def test_a_record_that_could_not_be_read_is_tried_again(whole, archive: Path, tm
     assert "damaged" not in result.dropped
 
 
-SLOWLY = """
-import os, sys, time, dataset_scripts.build as b, dataset_scripts.shards as s
-b.SHARD_ROWS, s.ROW_GROUP_ROWS = 5, 2
-add = s.ShardWriter.add
-def slow(self, *row): add(self, *row); os.write(1, b'row\\n'); time.sleep(0.1)
-s.ShardWriter.add = slow
-"""
-
-
-def started(call: str) -> subprocess.Popen[bytes]:
-    process = subprocess.Popen([sys.executable, "-c", SLOWLY + call], cwd=ROOT, stdout=subprocess.PIPE)
-    assert process.stdout.readline() == b"row\n"
-    return process
-
-
 def test_parts_at_the_same_time_and_a_build_that_comes_too_early(whole, shared_archive: Path, tmp_path: Path):
     out = tmp_path / "set"
     parts = [
-        started(f"b.build_part('ptb-xl', {str(shared_archive)!r}, {str(out)!r}, ({i}, 2), num_proc=1)") for i in (1, 2)
+        started(f"{STEP_BY_STEP}b.build_part('ptb-xl', {str(shared_archive)!r}, {str(out)!r}, ({i}, 2), num_proc=1)")
+        for i in (1, 2)
     ]
     for fresh in (False, True):
         with pytest.raises(EcgInputError, match=r"at work on .*: part [12]/2 \(process \d+ on .*; wait for it to end"):
             build("ptb-xl", shared_archive, out, num_proc=1, fresh=fresh)
-    assert [part.wait(timeout=60) for part in parts] == [0, 0]
+    assert [goes_on_to_its_end(*part) for part in parts] == [True, True]
     build("ptb-xl", shared_archive, out, num_proc=1)
     assert contents(out) == whole
     assert sorted(path.name for path in tmp_path.iterdir()) == ["set", "whole"]
@@ -284,17 +294,20 @@ def test_parts_at_the_same_time_and_a_build_that_comes_too_early(whole, shared_a
 
 def test_a_part_that_comes_while_the_whole_is_built(whole, shared_archive: Path, tmp_path: Path):
     out = tmp_path / "set"
-    building = started(f"b.build('ptb-xl', {str(shared_archive)!r}, {str(out)!r}, num_proc=1)")
+    building = started(f"{STEP_BY_STEP}b.build('ptb-xl', {str(shared_archive)!r}, {str(out)!r}, num_proc=1)")
     with pytest.raises(EcgInputError, match=r"at work on .*: the whole data set"):
         build_part("ptb-xl", shared_archive, out, (1, 2), num_proc=1)
-    assert building.wait(timeout=60) == 0
+    assert goes_on_to_its_end(*building)
     assert contents(out) == whole
 
 
 def test_a_killed_part_keeps_nobody_out(whole, shared_archive: Path, tmp_path: Path):
     out = tmp_path / "set"
-    part = started(f"b.build_part('ptb-xl', {str(shared_archive)!r}, {str(out)!r}, (1, 2), num_proc=1)")
+    part, pipe = started(
+        f"{STEP_BY_STEP}b.build_part('ptb-xl', {str(shared_archive)!r}, {str(out)!r}, (1, 2), num_proc=1)"
+    )
     part.kill()
     part.wait()
+    os.close(pipe)
     build("ptb-xl", shared_archive, out, num_proc=1)
     assert contents(out) == whole

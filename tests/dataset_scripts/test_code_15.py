@@ -205,7 +205,7 @@ print("torch" in sys.modules)
         input=pickle.dumps((source, rows, read_first)),
         capture_output=True,
         check=True,
-        timeout=120,
+        timeout=600,
         cwd=Path(__file__).parents[2],
     )
     assert done.stdout.decode().split() == ["7", "True", "False"]

@@ -81,6 +81,21 @@ def test_other_headers_read_as_wfdb_reads_them(tmp_path: Path, options: dict):
     assert np.array_equal(read_wfdb(tmp_path / "r")[0], reference * scale)
 
 
+@pytest.mark.parametrize("gain", [1000.0, 200.0, 204.8, 2.04, 16777217.0])  # the last three are no float32 numbers
+@pytest.mark.parametrize("baseline", [0, -5, 20_000_001])
+@pytest.mark.parametrize("units", ["mV", "uV"])
+def test_float32_is_float64_rounded(tmp_path: Path, gain: float, baseline: int, units: str):
+    digital = np.arange(-6000, 6000, dtype=np.int16).reshape(1000, 12)[::-1].copy()
+    digital[7, 3] = -32768
+    write_record(tmp_path, "r", digital, 100, adc_gain=[gain] * 12, units=[units] * 12)
+    header = tmp_path / "r.hea"
+    header.write_text(header.read_text().replace("(0)", f"({baseline})"))
+    exact, rounded = read_wfdb(tmp_path / "r")[0], read_wfdb(tmp_path / "r", np.float32)[0]
+    assert (exact.dtype, rounded.dtype) == (np.float64, np.float32)
+    assert np.isnan(rounded).sum() == 1
+    assert np.array_equal(rounded, exact.astype(np.float32), equal_nan=True)
+
+
 def test_header_without_baseline_falls_back(archive: Path):
     header = first(archive).with_suffix(".hea")
     header.write_text(header.read_text().replace("1000.0(0)/mV", "1000"))
@@ -206,15 +221,15 @@ def test_unreadable_fields_are_refused(archive: Path):
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.EACCES, errno.ENOSPC, errno.EMFILE])
-@pytest.mark.parametrize("what", ["text", "rb"])
+@pytest.mark.parametrize("what", [".hea", ".dat"])
 def test_a_file_that_the_system_does_not_read(archive: Path, monkeypatch: pytest.MonkeyPatch, number: int, what: str):
     source = PtbXlSource(archive)
     row = next(source.index())
 
-    def fail(path, mode="r", **options):
-        if (mode == "rb") == (what == "rb"):
+    def fail(path, *mode, **options):
+        if path.endswith(what):
             raise OSError(number, os.strerror(number), path)
-        return open(path, mode, **options)
+        return open(path, *mode, **options)
 
     monkeypatch.setattr(wfdb_record, "open", fail, raising=False)
     if number in (errno.EIO, errno.EACCES):

@@ -72,8 +72,8 @@ def test_a_gap_stays_where_it_is():
         ((12,), (100, 100), 10.0, "shape"),
         ((8, 1000), (100, 100), 10.0, "shape"),
         ((12, 0), (100, 100), 10.0, "shape"),
-        ((12, 1000), (0, 100), 10.0, "sampling rate"),
-        ((12, 1000), (100, float("nan")), 10.0, "sampling rate"),
+        ((12, 1000), (0, 100), 10.0, "sampling rate 0.* read it from the record's header"),
+        ((12, 1000), (100, float("nan")), 10.0, "sampling rate nan.* ask for another"),
         ((12, 1000), (100, 100), 0.0, "seconds"),
     ],
 )

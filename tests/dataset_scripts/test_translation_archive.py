@@ -147,4 +147,6 @@ def test_speed(reports: Reports):
     start = time.process_time()
     for text, language in reports.languages.items():
         translator.translate(text, language)
-    assert (time.process_time() - start) / len(reports.languages) < 1e-3  # seconds; 0.2 ms measured
+    assert (time.process_time() - start) / len(
+        reports.languages
+    ) < 5e-3  # s; 0.2 ms measured, and a busy machine may take longer

@@ -53,7 +53,9 @@ def test_nothing_is_sent_elsewhere_without_consent(shared_archive: Path, tmp_pat
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("name", ["google", "hub:", "endpoint:model", "endpoint:@http://localhost", ""])
+@pytest.mark.parametrize(
+    "name", ["google", "hub:", "endpoint:model", "endpoint:@http://localhost", "hub:@en=eng_Latn", ""]
+)
 def test_unknown_translators_are_named(name: str):
     with pytest.raises(EcgInputError, match="expected rules, hub:MODEL"):
         check_translator(name)
@@ -62,3 +64,38 @@ def test_unknown_translators_are_named(name: str):
 def test_a_model_that_is_not_there(tmp_path: Path):
     with pytest.raises(EcgInputError, match="is not a translation model that can be loaded"):
         make_translator(f"hub:{tmp_path}", NOTHING_SENT)
+
+
+def test_a_model_of_several_languages_is_told_which(tmp_path: Path):
+    torch = pytest.importorskip("torch")
+    from transformers import M2M100Config, M2M100ForConditionalGeneration, NllbTokenizer
+
+    torch.manual_seed(0)
+    tokenizer = NllbTokenizer()  # the languages' codes and no word
+    tokenizer.save_pretrained(tmp_path / "nllb")
+    config = M2M100Config(
+        vocab_size=len(tokenizer),
+        d_model=16,
+        encoder_layers=1,
+        decoder_layers=1,
+        encoder_ffn_dim=16,
+        decoder_ffn_dim=16,
+        encoder_attention_heads=2,
+        decoder_attention_heads=2,
+    )
+    M2M100ForConditionalGeneration(config).save_pretrained(tmp_path / "nllb")
+    with pytest.raises(EcgInputError, match=r"knows several languages .*@de=deu_Latn,sv=swe_Latn,en=eng_Latn"):
+        make_translator(f"hub:{tmp_path / 'nllb'}", NOTHING_SENT)
+    with pytest.raises(EcgInputError, match=r"language codes for d, e, expected some of de, en, sv, other"):
+        make_translator(f"hub:{tmp_path / 'nllb'}@d=deu_Latn,e=x,en=eng_Latn", NOTHING_SENT)
+    with pytest.raises(EcgInputError, match="no token 'english'"):
+        make_translator(f"hub:{tmp_path / 'nllb'}@de=deu_Latn,en=english", NOTHING_SENT)
+    translator = make_translator(f"hub:{tmp_path / 'nllb'}@de=deu_Latn,sv=swe_Latn,en=eng_Latn", NOTHING_SENT)
+    assert translator.translate("normal ecg", "en").text == "normal ecg"
+    with pytest.raises(EcgInputError, match="a report in 'other', but language codes only for de, sv, en"):
+        translator.translate("x", "other")
+
+
+def test_a_folder_may_have_an_at_sign_in_its_name(tmp_path: Path):
+    with pytest.raises(EcgInputError, match=r"a@b is not a translation model"):
+        make_translator(f"hub:{tmp_path / 'a@b'}", NOTHING_SENT)

@@ -156,6 +156,14 @@ def test_texts_and_size():
     assert "research use" in RESEARCH_USE_NOTICE
 
 
+def test_a_record_of_two_samples_is_drawn():
+    image = draw_ecg(np.zeros((12, 2)), 100, WIDTH)
+    strip = standard_page(0.02).panels[-1]
+    row = darkness(image)[round(strip.baseline * SCALE), round(strip.x * SCALE) + 1 :]
+    assert row[0] > 0.5
+    assert row[round(SCALE) :].max() < 0.1
+
+
 def test_drawing_twice_gives_the_same_page():
     assert draw_ecg(flat(0.3), FS, 600).tobytes() == draw_ecg(flat(0.3), FS, 600).tobytes()
 

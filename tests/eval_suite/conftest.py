@@ -1,5 +1,6 @@
 """A small data set of invented reports, as `meit build` lays it out, with signals that name their row."""
 
+import csv
 import random
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from dataset_scripts.instructions.prompts import draw_prompt
+from eval_suite.rows import ReportRows, load_reports
 
 REPORTS = {
     "en": ("Sinus rhythm. Normal ECG.", "Sinus bradycardia.", "Atrial fibrillation, left axis deviation."),
@@ -82,3 +84,18 @@ def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_split(folder, "train", 60, first=100)
     write_split(folder, "validation", 20)
     return folder
+
+
+def write_csv(path: Path, rows: ReportRows) -> Path:
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["ecg_id", "prediction"])
+        writer.writerows(reversed(list(zip(rows.ecg_ids, rows.reports, strict=True))))
+    return path
+
+
+@pytest.fixture
+def mine(data_folder: Path, tmp_path: Path) -> Path:
+    """A foreign system's file, perfect and in another order."""
+    rows = load_reports(data_folder, "validation")
+    return write_csv(tmp_path / "mine.csv", rows)

@@ -1,4 +1,4 @@
-"""The controls: report baselines, shuffled partners, memorisation."""
+"""The controls: report baselines, shuffled partners."""
 
 import logging
 from collections import Counter
@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 
 from dataset_scripts.record import EcgInputError
-from eval_suite.baselines import LANGUAGE_TOLD, MOST_FREQUENT, RANDOM, baseline_predictions, most_frequent
-from eval_suite.controls import check_control, shuffled_partners
-from eval_suite.memorisation import memorisation
+from eval_suite.controls.baselines import LANGUAGE_TOLD, MOST_FREQUENT, RANDOM, baseline_predictions, most_frequent
+from eval_suite.controls.ecgs import check_control, shuffled_partners
 from eval_suite.metrics.text import text_metrics
 from eval_suite.rows import ReportRows
 
@@ -73,16 +72,6 @@ def test_too_few_patients_to_shuffle(patients: list[str]) -> None:
 def test_an_unknown_control_is_refused() -> None:
     with pytest.raises(EcgInputError, match="expected one of true, blank, shuffled"):
         check_control("none")
-
-
-def test_memorisation_counts_rare_training_reports_only() -> None:
-    found = memorisation(["sr", "nsr", "VHF", "new"], ["nsr", "af", "x", "y"], TRAIN, rare_below=2)
-    assert found == {
-        "outputs_repeating_rare": 0.5,  # "SR" has one patient, "VHF" one; "nsr" has three
-        "references_repeating_rare": 0.25,
-        "rare_texts": 3,
-        "rare_below": 2,
-    }
 
 
 @pytest.mark.real

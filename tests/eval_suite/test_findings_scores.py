@@ -36,6 +36,7 @@ def test_scores_by_hand() -> None:
     # Row 2: ischemia on both sides, its state apart. Row 3: inferior infarct, but no age.
     assert values["territory F1"] == pytest.approx(2 * 1 / (2 + 2))
     assert values["F1 normal_ecg"] == 1.0
+    assert values["macro precision"] == pytest.approx(3 / 6)  # "old" is never predicted: 0
     by_finding = found.by_finding()
     assert by_finding["long_qt"] == {"precision": 0.0, "recall": 0.0, "F1": 0.0, "support": 1.0}
     assert by_finding["normal_ecg"] == {"precision": 1.0, "recall": 1.0, "F1": 1.0, "support": 1.0}
@@ -76,11 +77,38 @@ def test_bootstrap_takes_the_statistics() -> None:
     intervals = bootstrap(found, patients, samples=200, seed=1)
     assert list(intervals) == list(found.values())
     for name, value in found.values().items():
+        if name == "numbers agreed":  # nothing was measured
+            assert np.isnan(intervals[name]).all()
+            continue
         assert intervals[name].value == pytest.approx(value)
         assert intervals[name].low <= value <= intervals[name].high, name
+    assert np.isnan(found.values()["numbers agreed"])
     assert intervals["exact set"].low < intervals["exact set"].high
     perfect = finding_statistics(references, references, min_references=5)
     assert paired_difference(perfect, found, patients, samples=200)["micro F1"].low > 0
+
+
+def test_a_share_of_nothing_is_no_score() -> None:
+    found = finding_statistics(["normal ecg"] * 3, ["normal ecg"] * 3, measurements=[{"heart_rate_bpm": 60.0}] * 3)
+    values = found.values()
+    undefined = {name for name, value in values.items() if np.isnan(value)}
+    assert undefined == {
+        *("critical missed", "critical invented", "territory F1", "numbers agreed"),
+        *("macro precision", "macro recall", "macro F1"),  # no finding has ten references
+    }
+    said = finding_statistics(["atrial fibrillation", "", ""], ["normal ecg"] * 3)
+    assert said.values()["critical invented"] == 1
+    intervals = bootstrap(said, ["a", "b", "c"], samples=200)
+    # In the draws that have the one patient everything is invented; the others say nothing of it.
+    assert intervals["critical invented"] == (1, 1, 1)
+    assert np.isnan(paired_difference(said, found, ["a", "b", "c"], samples=200)["critical invented"]).all()
+
+
+def test_a_finding_that_a_draw_lacks_leaves_the_macro_average() -> None:
+    found = finding_statistics(["sinus rhythm", ""], ["sinus rhythm", "pericarditis"], min_references=1)
+    both, first = found.matrix().sum(axis=0), found.matrix()[0]
+    assert found.scores(both)["macro F1"] == found.scores(both)["macro precision"] < 1
+    assert found.scores(first)["macro F1"] == 1
 
 
 def test_sums_of_rows_are_the_sums_of_parts() -> None:

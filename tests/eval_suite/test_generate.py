@@ -13,9 +13,10 @@ from transformers.feature_extraction_utils import BatchFeature
 from dataset_scripts.instructions.prompts import draw_prompt
 from dataset_scripts.record import EcgInputError
 from eval_suite import report_model
-from eval_suite.controls import shuffled_partners
+from eval_suite.confidence import sequence_confidence
+from eval_suite.controls.ecgs import shuffled_partners
 from eval_suite.generate import generate_predictions
-from eval_suite.report_model import ReportModel, _confidence
+from eval_suite.report_model import ReportModel
 from eval_suite.rows import SIGNAL_COLUMNS, TEXT_COLUMNS, load_split
 from modeling_meit.configuration_ecg_encoder import EcgEncoderConfig
 from modeling_meit.feature_extraction_meit import MeitFeatureExtractor
@@ -149,7 +150,7 @@ def test_predictions_are_kept_only_for_the_same_settings(stand_in, folder, rows,
     assert batches(language_told=False) == 1
     assert batches(rows=rows.select(range(20)[::-1])) == 1
     assert batches() == 1
-    (folder / "config.json").write_text("{ }")
+    (folder / "config.json").write_text('{"num_ecg_tokens": 2}')
     assert batches() == 1
 
 
@@ -220,7 +221,7 @@ def test_confidence_is_the_libraries_transition_scores(beams: int) -> None:
     ended = torch.isin(completion, torch.tensor(ends)).int()
     kept = (ended.cumsum(1) - ended) == 0
     expected = [row[k].mean().exp().item() for row, k in zip(scores, kept, strict=True)]
-    assert _confidence(completion, output, ends) == pytest.approx(expected, rel=1e-4)
+    assert sequence_confidence(completion, output, ends) == pytest.approx(expected, rel=1e-4)
     assert len({int(k.sum()) for k in kept}) > 1
 
 
@@ -253,6 +254,14 @@ def test_a_real_folder_reports_the_same_in_any_batch(meit_folder: Path, waves, t
     assert ((confidence > 0) & (confidence <= 1)).all()
     beams = generate_predictions(model, waves, tmp_path / "d.parquet", generation={"num_beams": 2, "max_new_tokens": 4})
     assert len(beams) == len(waves)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_rows_of_like_length_together_change_no_report(meit_folder: Path, waves, tmp_path: Path) -> None:
+    model = ReportModel(meit_folder, device="cpu")
+    plain = generate_predictions(model, waves, tmp_path / "a.parquet", batch_size=6)
+    alike = ["x" * (row * 7 % 20) for row in range(len(waves))]
+    assert plain == generate_predictions(model, waves, tmp_path / "b.parquet", batch_size=6, alike=alike)
 
 
 @pytest.fixture(scope="module")

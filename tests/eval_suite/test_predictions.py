@@ -56,6 +56,12 @@ def test_a_csv_is_read_as_text(tmp_path: Path) -> None:
     assert read_predictions(path) == {"01": "Überdrehter, \nLinkstyp", "2": "nan", "3": "", "4": ""}
 
 
+def test_blanks_and_capitals_of_a_name_do_not_matter(tmp_path: Path) -> None:
+    path = tmp_path / "MINE.CSV"
+    path.write_text(" ecg_id, prediction \n1,SR\n")
+    assert read_predictions(path) == {"1": "SR"}
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
@@ -66,6 +72,7 @@ def test_a_csv_is_read_as_text(tmp_path: Path) -> None:
         ("a.parquet", b"PAR1 no", "not a Parquet file"),
         ("a.json", b"{}", "ends in '.json', expected"),
         ("b.csv", None, "is not a file"),
+        ("a.csv", b"ecg_id,prediction, prediction\n1,SR,AF\n", "the column prediction more than once"),
     ],
 )
 def test_bad_files_are_refused(tmp_path: Path, name: str, content: bytes | None, message: str) -> None:

@@ -12,7 +12,7 @@ from rouge import Rouge
 
 from dataset_scripts.errors import EcgInputError
 from dataset_scripts.instructions.prompts import draw_prompt
-from eval_suite.baselines import baseline_predictions
+from eval_suite.controls.baselines import baseline_predictions
 from eval_suite.metrics.text import meteor_name, text_metrics, tokenize
 from eval_suite.metrics.wordnet import load_wordnet
 from eval_suite.protocol import PROTOCOLS, Conditions, find_protocol, score, score_rows

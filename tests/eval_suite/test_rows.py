@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import datasets
 import pytest
 
 from dataset_scripts.record import EcgInputError
@@ -49,3 +50,11 @@ def test_an_id_twice_is_refused(data_folder: Path) -> None:
         report_rows(split.select([0, 1, 1]), "report")
     with pytest.raises(EcgInputError, match="no rows"):
         report_rows(split.select([]), "report")
+
+
+@pytest.mark.parametrize("column", ["ecg_id", "patient_id"])
+def test_a_row_without_an_id_is_refused(column: str) -> None:
+    columns = {name: ["a", "b", "c"] for name in (*TEXT_COLUMNS, "report")}
+    split = datasets.Dataset.from_dict({**columns, column: ["a", None, "c"]})
+    with pytest.raises(EcgInputError, match=rf"row 1 \(counted from 0\) has no {column}"):
+        report_rows(split, "report")

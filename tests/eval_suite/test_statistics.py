@@ -70,6 +70,15 @@ def test_a_paired_difference_is_tighter_than_two_intervals(made_up_pairs) -> Non
     assert all(tuple(interval) == (0, 0, 0) for interval in same.values())
 
 
+def test_one_patient_has_no_interval(made_up_pairs) -> None:
+    predictions, references = made_up_pairs(8)
+    a, b = text_statistics(predictions, references), text_statistics(references, references)
+    alone, apart = bootstrap(a, ["p"] * 8), paired_difference(a, b, ["p"] * 8)
+    assert alone["ROUGE-L"].value == pytest.approx(text_metrics(predictions, references)["ROUGE-L"])
+    assert apart["ROUGE-L"].value < 0
+    assert all(np.isnan(found[1:]).all() for table in (alone, apart) for found in table.values())
+
+
 def test_bleu_is_zero_where_an_order_has_no_match() -> None:
     counts = np.array([[4, 4, 2, 0, 0, 0, 4, 3, 2, 1]])
     assert bleu_from_counts(counts, 1)[0] == 0.5

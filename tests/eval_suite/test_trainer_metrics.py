@@ -27,6 +27,10 @@ def ids(*words: str) -> list[int]:
     return [TOKENS.index(word) for word in words]
 
 
+def forced(metrics: dict[str, float]) -> dict[str, float]:
+    return {f"teacher_forced_{name}": value for name, value in metrics.items()}
+
+
 def test_generated_answers(tokenizer: PreTrainedTokenizerFast) -> None:
     predictions = np.array([ids("sinus", "rhythm", "ecg", "</s>", "<pad>")])
     labels = np.array([[*ids("sinus", "rhythm", "normal", "ecg", "</s>"), -100]])
@@ -39,7 +43,14 @@ def test_guesses_at_the_next_token(tokenizer: PreTrainedTokenizerFast) -> None:
     # At each place the guess at the next one; what is said over the prompt and the padding does not count.
     guesses = np.array([ids("ecg", "sinus", "rhythm", "atrial", "ecg", "</s>", "normal", "normal")])
     found = compute_metrics(tokenizer)(SimpleNamespace(predictions=guesses, label_ids=labels))
-    assert found == text_metrics(["sinus rhythm atrial ecg"], ["sinus rhythm normal ecg"])
+    assert found == forced(text_metrics(["sinus rhythm atrial ecg"], ["sinus rhythm normal ecg"]))
+
+
+def test_an_encoder_decoder_guesses_in_place(tokenizer: PreTrainedTokenizerFast) -> None:
+    labels = np.array([[*ids("sinus", "rhythm", "normal", "ecg", "</s>"), -100]])
+    guesses = np.array([ids("sinus", "rhythm", "atrial", "ecg", "</s>", "normal")])
+    found = compute_metrics(tokenizer, encoder_decoder=True)(SimpleNamespace(predictions=guesses, label_ids=labels))
+    assert found == forced(text_metrics(["sinus rhythm atrial ecg"], ["sinus rhythm normal ecg"]))
 
 
 def test_what_is_not_token_ids_is_refused(tokenizer: PreTrainedTokenizerFast) -> None:
@@ -73,4 +84,4 @@ def test_a_trainer_reports_them(tokenizer: PreTrainedTokenizerFast, tmp_path: Pa
     model.eval()
     guessed = model(input_ids=text[None]).logits[0, :-1].argmax(dim=-1)
     expected = text_metrics([tokenizer.decode(guessed, skip_special_tokens=True)] * 3, ["sinus rhythm normal ecg"] * 3)
-    assert {name: found[f"eval_{name}"] for name in metric_names()} == pytest.approx(expected)
+    assert {name: found[f"eval_teacher_forced_{name}"] for name in metric_names()} == pytest.approx(expected)

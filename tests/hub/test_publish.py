@@ -234,7 +234,7 @@ def test_refusals_of_a_card_are_one_line(hub, folder, data, tmp_path):
     licence = ("--license", "mit")
     assert "without --data" in refused(hub, tmp_path, folder, "tester/card", *licence)
     assert "without --license" in refused(hub, tmp_path, folder, "tester/card", "--data", data)
-    assert "no card of a data set" in refused(hub, tmp_path, folder, "tester/card", *licence, "--data", tmp_path)
+    assert "no card of a data set" in refused(hub, tmp_path, folder, "tester/card", *licence, "--data", folder)
     (folder / "README.md").write_text("# Mine\n")
     assert "states no license" in refused(hub, tmp_path, folder, "tester/card")
     (folder / "README.md").write_text("---\n{[\n---\n# Mine\n")

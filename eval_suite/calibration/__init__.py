@@ -1,0 +1,1 @@
+"""What the confidence is worth: curves, reliability, and thresholds of abstention."""

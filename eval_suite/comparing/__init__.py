@@ -1,0 +1,1 @@
+"""Several systems on the same rows: paired tests, leaderboards, archives that are held apart."""

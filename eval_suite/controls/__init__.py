@@ -1,0 +1,1 @@
+"""What stands beside a model: other ECGs, and reports that need no model."""

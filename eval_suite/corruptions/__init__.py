@@ -1,0 +1,1 @@
+"""What recordings suffer, put on clean ones at a chosen strength and seeded by record, for the robustness task."""
