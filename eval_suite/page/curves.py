@@ -147,13 +147,18 @@ def reliability_names(calibration: Mapping[str, Any]) -> list[str]:
     return [_AS_IT_IS, *dict.fromkeys(later)] if later else []
 
 
+def _calibration_error(value: Mapping[str, Any]) -> str:
+    by_chance = shown(interval_of(value["by_chance"]).value)
+    return f"{bounded(interval_of(value))}; {by_chance} by chance if it were perfectly calibrated"
+
+
 def _calibration(name: str, calibration: Mapping[str, Any]) -> Calibration:
     selective = calibration["selective"].get(name)
     diagrams = {
         key: bins for key, bins in calibration["reliability"].items() if bins and _RECALIBRATED.sub("", key) == name
     }
     facts = [
-        Fact(f"Expected calibration error{key.removeprefix(name)}", bounded(interval_of(value)))
+        Fact(f"Expected calibration error{key.removeprefix(name)}", _calibration_error(value))
         for key, value in calibration["calibration_error"].items()
         if _RECALIBRATED.sub("", key) == name
     ]

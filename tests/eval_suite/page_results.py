@@ -190,7 +190,10 @@ def calibration() -> dict[str, Any]:
             }
         },
         "reliability": {"findings": _bins(0.8), "findings, isotonic": _bins(1.0)},
-        "calibration_error": {"findings": interval(0.0654), "findings, isotonic": interval(0.0321)},
+        "calibration_error": {
+            name: {"value": value, "low": None, "high": None, "by_chance": 0.0211}
+            for name, value in {"findings": 0.0654, "findings, isotonic": 0.0321}.items()
+        },
         "abstention": {
             "threshold": 0.8125,
             "target": {"error": "findings", "at_most": 0.2, "chance": 0.1},
