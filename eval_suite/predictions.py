@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dataset_scripts.json_object import read_object
 from dataset_scripts.record import EcgInputError
 
 COLUMNS = {
@@ -239,13 +240,7 @@ def read_config(config: Path) -> dict[str, Any]:
     Raises:
         EcgInputError: it holds something else.
     """
-    try:
-        fields = json.loads(config.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as cause:
-        raise EcgInputError(f"{config} is not JSON ({cause}), expected what save_pretrained wrote") from cause
-    if not isinstance(fields, dict):
-        raise EcgInputError(f"{config} holds no JSON object, expected what save_pretrained wrote")
-    return fields
+    return read_object(config, "save the model again")
 
 
 def config_text(fields: Mapping[str, Any]) -> str:

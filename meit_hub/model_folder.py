@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
 import math
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatch
@@ -12,6 +11,7 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
+from dataset_scripts.json_object import read_object
 from dataset_scripts.record import EcgInputError
 
 CONFIG, CARD = "config.json", "README.md"
@@ -34,6 +34,7 @@ _ALLOWED = (
 )
 _WEIGHT_NAMES = (_WEIGHTS, "model-*-of-*.safetensors", _INDEX)
 _ECG_WEIGHTS = "meit.ecg_encoder."
+_AGAIN = "save the model again"
 
 
 def is_ours(path: str) -> bool:
@@ -59,7 +60,7 @@ def model_files(folder: Path) -> dict[str, Path]:
         raise EcgInputError(f"there is no folder {folder}; give one that `meit train` or save_pretrained wrote")
     if not (folder / CONFIG).is_file():
         raise EcgInputError(f"{folder} has no {CONFIG}, expected a model as `meit train` or save_pretrained writes it")
-    configs = {name: _read_json(folder / name) for name in (CONFIG, *_PROCESSOR) if (folder / name).is_file()}
+    configs = {name: read_object(folder / name, _AGAIN) for name in (CONFIG, *_PROCESSOR) if (folder / name).is_file()}
     weights, problems = _weights(folder)
     problems += [f"no {name}" for name in _PROCESSOR if name not in configs]
     if not any((folder / name).is_file() for name in _VOCABULARIES):
@@ -92,22 +93,12 @@ def count_parameters(files: dict[str, Path]) -> int:
     return total
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise EcgInputError(f"{path} is no JSON ({error}); save the model again") from error
-    if not isinstance(content, dict):
-        raise EcgInputError(f"{path} holds a {type(content).__name__}, expected an object; save the model again")
-    return content
-
-
 def _weights(folder: Path) -> tuple[list[str], list[str]]:
     """Names of the files of weights, and what is wrong with them."""
     if (folder / _WEIGHTS).is_file():
         names = [_WEIGHTS]
     elif (folder / _INDEX).is_file():
-        names = sorted({str(name) for name in _read_json(folder / _INDEX).get("weight_map", {}).values()})
+        names = sorted({str(name) for name in read_object(folder / _INDEX, _AGAIN).get("weight_map", {}).values()})
     else:
         return [], [f"no weights ({_WEIGHTS}; pickled weights are not published)"]
     keys: set[str] = set()

@@ -60,10 +60,6 @@ class Recording:
         """QRS axis of a conducted beat in degrees."""
         return frontal_axis(self.shape, self.anatomy.gains)
 
-    def beats_inside(self) -> list[rh.Beat]:
-        """Return the beats whose QRS begins inside the record."""
-        return [beat for beat in self.beats if 0.0 <= beat.time < self.duration]
-
     def measurements(self) -> dict[str, float]:
         """Return the true measurements; PR and P duration are left out where there is no P wave."""
         rr = rh.mean_interval(self.beats, self.duration)

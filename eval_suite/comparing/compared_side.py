@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from dataset_scripts.errors import EcgInputError
+from dataset_scripts.json_object import read_object
 from eval_suite.predictions import read_predictions, read_settings, some
 from eval_suite.statistics import Interval
 
@@ -83,11 +83,8 @@ def read_scores(path: Path) -> dict[str, Any]:
     hint = (
         "write it again with `meit eval score` or `quality`, which take predictions that are already there as they are"
     )
-    try:
-        scores = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as cause:
-        raise EcgInputError(f"{path} is not JSON ({cause}), expected what `meit eval quality` wrote") from cause
-    schema = scores.get("schema") if isinstance(scores, dict) else None
+    scores = read_object(path, hint)
+    schema = scores.get("schema")
     if schema != 2:
         raise EcgInputError(f"{path} is of schema {schema or 'none'}, expected 2; {hint}")
     conditions = scores.get("conditions")

@@ -12,10 +12,11 @@ import numpy as np
 
 from dataset_scripts.card import BUILD_FILE, CARD
 from dataset_scripts.errors import EcgInputError
+from dataset_scripts.json_object import read_object
 from dataset_scripts.sources.synthetic import SyntheticSource
 from eval_suite.corruptions.stored import stored_ecgs
 from eval_suite.page.cases import read_cases
-from eval_suite.page.results import Results, read_object
+from eval_suite.page.results import Results
 from eval_suite.rows import DataSource, load_split
 from modeling_meit.ecg_signal import MISSING_INT16
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dataset_scripts.errors import EcgInputError
+from dataset_scripts.json_object import read_object
 
 
 @dataclass(frozen=True)
@@ -167,18 +167,3 @@ def _read(path: Path, about: _Kind) -> Mapping[str, Any] | None:
 
 def _is_protocol(given: Any) -> bool:
     return isinstance(given, dict) and {"name", "version"} <= given.keys()
-
-
-def read_object(path: Path, remedy: str) -> dict[str, Any]:
-    """The JSON object of a file.
-
-    Raises:
-        EcgInputError: it is no JSON, or no object; `remedy` says what to do.
-    """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as cause:
-        raise EcgInputError(f"{path} is no JSON file ({cause}); {remedy}") from cause
-    if not isinstance(content, dict):
-        raise EcgInputError(f"{path} holds no JSON object; {remedy}")
-    return content

@@ -326,7 +326,7 @@ def test_the_fingerprint_leaves_the_threshold_out_and_nothing_else(model: Path) 
     with pytest.raises(EcgInputError, match="holds no JSON object"):
         folder_fingerprint(model)
     config.write_text("{")
-    with pytest.raises(EcgInputError, match="is not JSON"):
+    with pytest.raises(EcgInputError, match="is no JSON file"):
         folder_fingerprint(model)
 
 

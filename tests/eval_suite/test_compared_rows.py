@@ -104,7 +104,7 @@ def changed(folder: Path, how: str) -> Path:
         ("nothing in it", 'lacks conditions.system, .*conditions.protocol, task "quality", systems with value'),
         ("another task", 'scores.json lacks task "quality", systems with value, low and high'),
         ("patients", r"has no patient_id in 2 of 60 rows \(r0, r1\)"),
-        ("no JSON", "is not JSON"),
+        ("no JSON", "is no JSON file"),
         ("no predictions", "has no predictions.parquet"),
         ("gone", "is not there"),
     ],
