@@ -47,6 +47,7 @@ format: $(READY)
 
 bench: $(READY)
 	$(BIN)/python benchmarks/convolution.py
+	$(BIN)/python benchmarks/drawing.py
 	@echo "benchmarks/reading.py --src PTB-XL measures the data set on the real archive"
 
 clean:

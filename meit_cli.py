@@ -15,10 +15,17 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from meit_commands import build, evaluate, models, publish, report, train
+from meit_commands import build, demo, evaluate, models, publish, report, train
 from meit_commands.arguments import UsageError
 
-_EXTRA = {"build": "train", "train": "train", "models": "train", "eval": "eval", "publish": "eval"}
+_EXTRA = {
+    "build": "train",
+    "train": "train",
+    "models": "train",
+    "eval": "eval",
+    "demo": "demo",
+    "publish": "eval",
+}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -86,8 +93,9 @@ def _parser() -> argparse.ArgumentParser:
         ("build", build, "turn an archive into an instruction data set"),
         ("train", train, "train a model by a recipe"),
         ("eval", evaluate, "score a model, or the predictions of any system"),
+        ("demo", demo, "serve the page that reads an ECG file"),
         ("models", models, "list what can be used, and count it before it is trained"),
-        ("publish", publish, "put a model or a data set on the Hugging Face Hub"),
+        ("publish", publish, "put a model, a data set or the page on the Hugging Face Hub"),
     ):
         command.add(commands.add_parser(name, help=purpose))
     return parser

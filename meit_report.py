@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import warnings as python_warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +12,11 @@ from checkpoints import shipped, shipped_names
 from ecg_image.page import RESEARCH_USE_NOTICE
 
 if TYPE_CHECKING:  # both bring in packages that are slow to import
-    from dataset_scripts.sources.files import EcgFile
+    from ecg_files.ecg_file import EcgFile
+    from eval_suite.confidence import Sentence
 
-PLOT_KINDS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".pdf": "PDF"}
+PLOT_KINDS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".svg": "SVG", ".pdf": "PDF"}
 _PLOT_WIDTH_PX = 1600
-# For a model that states no limit of its own: the library's would cut a report after 20 tokens.
-_MAX_NEW_TOKENS = 256
 
 
 @dataclass(frozen=True)
@@ -33,6 +31,7 @@ class EcgReport:
         record: the ECG, as it was read.
         warnings: what was done to the ECG before the model read it, and what else a reader should know.
         abstention: the threshold that is stored with the model, as `MeitConfig.abstention`; None where none is.
+        sentences: of the text, end to end, each with the model's confidence in it.
     """
 
     text: str
@@ -42,6 +41,7 @@ class EcgReport:
     record: EcgFile
     warnings: tuple[str, ...]
     abstention: Mapping[str, Any] | None = None
+    sentences: tuple[Sentence, ...] = ()
 
     @property
     def abstains(self) -> bool | None:
@@ -69,6 +69,7 @@ class EcgReport:
         return {
             "report": self.text,
             "confidence": self.confidence,
+            "sentences": [asdict(sentence) for sentence in self.sentences],
             "abstains": self.abstains,
             "abstention": None if self.abstention is None else dict(self.abstention),
             "model": self.model,
@@ -96,15 +97,18 @@ def resolve_model(model: str | None, trust_remote_code: bool = False) -> str:
         trust_remote_code: whether a Hub id may run its own Python code on this machine.
 
     Raises:
-        EcgInputError: a folder that holds no model, or a Hub id without `trust_remote_code`.
+        EcgInputError: a folder that holds no model and no adapter, or a Hub id without `trust_remote_code`.
         FileNotFoundError: None was given and no model is shipped.
     """
-    from dataset_scripts.record import EcgInputError
+    from dataset_scripts.errors import EcgInputError
+    from eval_suite.adapters import adapter_base, is_adapter
 
     if model is None:
         return str(shipped())
     if Path(model).is_dir():
-        if not (Path(model) / "config.json").is_file():
+        if is_adapter(model):  # the model under it is as trusted as one that is named itself
+            resolve_model(adapter_base(model), trust_remote_code)
+        elif not (Path(model) / "config.json").is_file():
             raise EcgInputError(f"the folder {model} has no config.json, expected a model as `meit train` saves it")
         return model
     if model in shipped_names():
@@ -118,83 +122,44 @@ def resolve_model(model: str | None, trust_remote_code: bool = False) -> str:
 
 
 def write_report(record: EcgFile, model: str, prompt: str) -> EcgReport:
-    """Let a model write the report of one ECG.
+    """Let a model write the report of one ECG, with the model's own settings.
 
     Args:
         record: the ECG.
-        model: folder or Hub id, as `resolve_model` gives it; its own Python code is run.
+        model: folder, adapter folder or Hub id, as `resolve_model` gives it; its own Python code is run.
         prompt: the instruction.
 
     Raises:
-        EcgInputError: the folder's processor is not a MEIT model's, or refuses the ECG.
+        EcgInputError: the folder's processor is not a MEIT model's, or refuses the ECG or the prompt.
     """
-    import torch
-    from transformers import AutoProcessor
     from transformers.utils import logging
 
-    from dataset_scripts.record import EcgInputError
-    from eval_suite.auto_model import load_report_model
-    from eval_suite.calibration.asked import unlike_calibrated
-    from eval_suite.confidence import CONFIDENCE
+    from dataset_scripts.errors import EcgInputError
+    from eval_suite.report_model import ReportModel
+    from eval_suite.report_writing import check_length, read_ecg, report_processor, usable_abstention, write_reports
 
     logging.disable_progress_bar()
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    no_processor = f"{model} has no processor that reads ECGs, expected a model as `meit train` saves it"
+    opened = ReportModel(model)
+    processor = report_processor(opened)
     try:
-        processor = AutoProcessor.from_pretrained(model, trust_remote_code=True)
-    except ValueError as error:
-        raise EcgInputError(f"{no_processor} ({error})") from error
-    extractor = getattr(processor, "feature_extractor", None)
-    if extractor is None or not hasattr(processor, "post_process_reports"):
-        raise EcgInputError(no_processor)
-    try:
-        with python_warnings.catch_warnings(record=True) as caught:
-            python_warnings.simplefilter("always")
-            inputs = processor(
-                ecg=record.signal, sampling_rate=record.sampling_rate, lead_names=record.lead_names, text=prompt
-            )
-    except ValueError as error:
+        inputs, done = read_ecg(processor, record.signal, record.sampling_rate, record.lead_names, prompt)
+    except EcgInputError as error:
         raise EcgInputError(f"{record.name}: {error}") from error
-    found = [str(warning.message) for warning in caught if warning.category is UserWarning]
-    if record.sampling_rate != extractor.sampling_rate:
-        found.append(f"resampled from {record.sampling_rate:g} Hz to the model's {extractor.sampling_rate:g} Hz")
-
-    dtype = torch.float32 if device == "cpu" else torch.bfloat16
-    network = load_report_model(model, dtype).to(device)
-    text, confidence = _generate(network, processor, inputs.to(device))
-    if not text:
-        found.append("the model wrote an empty report")
+    check_length(opened.model, inputs, {})
+    (written,) = write_reports(opened, inputs)
+    assert written.confidence is not None  # nobody was there to stop it
+    abstention, beware = usable_abstention(opened, prompt)
     name = Path(model).resolve().name if Path(model).is_dir() else model
-    abstention = getattr(network.config, "abstention", None)
-    if abstention is not None and abstention["confidence"] != CONFIDENCE:
-        found.append(
-            f"the model's threshold is of the confidence {abstention['confidence']}, this is {CONFIDENCE}: not applied"
-        )
-        abstention = None
-    if abstention is not None and (unlike := unlike_calibrated(abstention, prompt, str(dtype).removeprefix("torch."))):
-        found.append(unlike)
-    return EcgReport(text, confidence, name, prompt, record, tuple(found), abstention)
-
-
-def _generate(network: Any, processor: Any, inputs: Any) -> tuple[str, float]:
-    """Return the report of a batch of one, and its confidence."""
-    import torch
-
-    from eval_suite.auto_model import prompt_length
-    from eval_suite.confidence import end_tokens, sequence_confidence
-
-    limits = network.generation_config
-    limited = limits.max_new_tokens or limits.max_length
-    with torch.inference_mode():
-        output = network.generate(
-            **inputs,
-            **({} if limited else {"max_new_tokens": _MAX_NEW_TOKENS}),
-            return_dict_in_generate=True,
-            output_scores=True,
-        )
-    completion = output.sequences[:, prompt_length(network, inputs) :]
-    confidence = sequence_confidence(completion, output, end_tokens(limits))
-    return processor.post_process_reports(completion)[0], confidence[0]
+    return EcgReport(
+        written.text,
+        written.confidence,
+        name,
+        prompt,
+        record,
+        (*done, *written.warnings, *beware),
+        abstention,
+        written.sentences,
+    )
 
 
 def check_plot(path: str | Path) -> Path:
@@ -203,7 +168,7 @@ def check_plot(path: str | Path) -> Path:
     Raises:
         EcgInputError: an ending that stands for no known kind of image, or a folder that does not exist.
     """
-    from dataset_scripts.record import EcgInputError
+    from dataset_scripts.errors import EcgInputError
 
     path = Path(path)
     if path.suffix.lower() not in PLOT_KINDS:
@@ -216,25 +181,35 @@ def check_plot(path: str | Path) -> Path:
 def plot_report(report: EcgReport, path: Path) -> None:
     """Draw the ECG with its report above it; the file appears under its name only when it is whole.
 
+    SVG and PDF are vectors on a sheet of A4, and a PDF has the whole report on the pages that follow.
+
     Args:
         report: to draw.
         path: of a kind in `PLOT_KINDS`.
     """
-    from ecg_image.draw import draw_ecg
-    from ecg_image.page import Page
-
-    page = draw_ecg(
-        report.record.signal,
-        report.record.sampling_rate,
-        _PLOT_WIDTH_PX,
-        title=f"{report.record.name}\n{'THE MODEL ABSTAINS. ' if report.abstains else ''}{report.text}",
-        footer=f"Report written by the model {report.model}.",
-    )
-    dots_per_inch = _PLOT_WIDTH_PX / Page.width * 25.4
-    size = {"resolution": dots_per_inch} if path.suffix.lower() == ".pdf" else {"dpi": (dots_per_inch,) * 2}
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        page.save(part, format=PLOT_KINDS[path.suffix.lower()], **size)
+        _draw_report(report, PLOT_KINDS[path.suffix.lower()], part)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _draw_report(report: EcgReport, kind: str, path: Path) -> None:
+    name, ecg = report.record.name, (report.record.signal, report.record.sampling_rate)
+    title = f"{name}\n{'THE MODEL ABSTAINS. ' if report.abstains else ''}{report.text}"
+    footer = f"Report written by the model {report.model}."
+    if kind == "SVG":
+        from ecg_image.svg import svg_file
+
+        path.write_text(svg_file(*ecg, name, title, footer), encoding="utf-8")
+    elif kind == "PDF":
+        from ecg_image.pdf import draw_ecg_pdf
+
+        text = [line for line in (report.abstention_line(), report.text, footer) if line]
+        path.write_bytes(draw_ecg_pdf(*ecg, title, footer, text=text))
+    else:
+        from ecg_image.draw import draw_ecg
+
+        page = draw_ecg(*ecg, _PLOT_WIDTH_PX, title, footer)
+        page.save(path, format=kind, dpi=page.info["dpi"])

@@ -25,7 +25,7 @@ from transformers import AutoModelForCausalLM, AutoProcessor, BitsAndBytesConfig
 from transformers.utils import logging
 
 from checkpoints import shipped
-from dataset_scripts.sources.files import read_ecg_file
+from ecg_files.read import read_ecg_file
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "atrial_fibrillation"
 PROMPTS = (

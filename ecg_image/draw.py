@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
-from itertools import pairwise
 
-import aggdraw
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
-from ecg_image.grid import paper
-from ecg_image.page import LEADS, RESEARCH_USE_NOTICE, Page, standard_page
+from ecg_image.grid import paper as ruled_paper
+from ecg_image.heat import HEAT_COLOUR, Band, Heat, bands, legend
+from ecg_image.ink import draw_lines
+from ecg_image.lettering import write_texts
+from ecg_image.page import INK_MM, LEADS, Page, standard_page
+from ecg_image.texts import LEGEND_BELOW_MM, fixed_texts, free_texts, legend_texts
 from ecg_image.trace import checked_signal, measured_runs
 
-INK_MM = 0.35
-_INK = (20, 20, 30)
 _MIN_WIDTH_PX, _MAX_WIDTH_PX = 200, 10_000
-# A turn sharper than this (cosine of the change of direction) ends a stroke: see `_strokes`.
-_SHARP_TURN = 0.5
+# Wider papers are made anew for each page: what is kept stays under 100 MB.
+_MAX_KEPT_PX = 2500
 
 
 def draw_ecg(
@@ -28,117 +29,93 @@ def draw_ecg(
     footer: str | None = None,
     paper_speed: float = 25.0,
     gain: float = 10.0,
+    paper: str = "a4",
+    heat: Heat | None = None,
+    layout: str = "3x4",
 ) -> Image.Image:
-    """Draw an ECG in the 3 x 4 layout with a rhythm strip of lead II, to scale (see `ecg_image.page.standard_page`).
+    """Draw an ECG as on paper, to scale (see `ecg_image.page.standard_page`); at most the first 250 mm are shown.
 
     Args:
         signal: [12, T] in mV, leads in the order of `ecg_image.page.LEADS`; NaN samples leave a gap.
         sampling_rate: in Hz.
-        width_px: width of the image (A4 landscape, 297 mm); the height follows.
-        title: text above the ECG: its first line large, the others small; cut with "…" where the space ends.
-        footer: small text at the foot, before the research-use notice that every page carries.
+        width_px: width of the image, which is that of the paper; the height follows. Letter at 1100 is 1100 x 850.
+        title: text above the ECG: its first line large, three more small; cut with "…" where the space ends.
+        footer: a small line at the foot, before the research-use notice that every page carries.
         paper_speed: 25 or 50 mm/s.
         gain: 5, 10 or 20 mm/mV.
+        paper: "a4" or "letter", landscape.
+        heat: values to lay behind the traces, with their scale.
+        layout: rows x columns: "3x4" (with a rhythm strip of lead II), "6x2" or "12x1".
 
     Returns:
-        An RGB image of width_px x width_px * 210 / 297 pixels.
+        An RGB image; its `info["dpi"]`, given to `save`, makes it print at its size.
 
     Raises:
-        ValueError: for another shape, a rate that is not positive, or a width outside 200 to 10,000 pixels.
+        ValueError: for another shape, a rate that is not positive, a width outside 200 to 10,000 pixels, or another
+            speed, gain, paper or layout.
     """
     signal = checked_signal(signal, sampling_rate)
     if not _MIN_WIDTH_PX <= width_px <= _MAX_WIDTH_PX:
         raise ValueError(f"width {width_px} px: expected {_MIN_WIDTH_PX} to {_MAX_WIDTH_PX}")
     duration = signal.shape[1] / sampling_rate
-    page = standard_page(duration, paper_speed, gain)
+    page = standard_page(duration, paper_speed, gain, paper, layout)
     scale = width_px / page.width
-    image = Image.fromarray(paper(width_px, round(page.height * scale), scale, page.grid).copy())
-    _draw_ink(image, page, scale, signal, sampling_rate)
-    _write_texts(image, page, scale, page.extent(duration), title, footer)
+    if heat is None and width_px <= _MAX_KEPT_PX:
+        pixels = _kept_form(page, width_px, duration).copy()
+    else:
+        pixels = _form(page, width_px, duration, heat)
+    for baseline in page.baselines:
+        lines = [
+            run * scale
+            for panel in page.panels
+            if panel.baseline == baseline
+            for run in measured_runs(page, panel, signal[LEADS.index(panel.lead)], sampling_rate)
+        ]
+        draw_lines(pixels, lines, _radius(scale))
+    write_texts(pixels, free_texts(page, title, footer), scale)
+    height, width, _ = pixels.shape
+    image = Image.frombytes("RGB", (width, height), pixels, "raw", "RGBX")
+    image.info["dpi"] = (scale * 25.4,) * 2
     return image
 
 
-def _draw_ink(image: Image.Image, page: Page, scale: float, signal: np.ndarray, sampling_rate: float) -> None:
-    """Draw traces, calibration pulses and the marks between columns."""
-    canvas = aggdraw.Draw(image)
-    pen = aggdraw.Pen(_INK, max(1.0, INK_MM * scale))
-    for panel in page.panels:
-        for run in measured_runs(page, panel, signal[LEADS.index(panel.lead)], sampling_rate):
-            for stroke in _strokes(run):
-                canvas.line((stroke * scale).ravel().tolist(), pen)
-        if panel.start > 0:
-            for top in (-3.0, 2.0):
-                mark = np.array([[panel.x, panel.baseline + top], [panel.x, panel.baseline + top + 1.0]])
-                canvas.line((mark * scale).ravel().tolist(), pen)
-    for baseline in page.baselines:
-        corners = np.array(page.calibration_pulse(baseline))
-        for stroke in _strokes(corners):
-            canvas.line((stroke * scale).ravel().tolist(), pen)
-    canvas.flush()
+def _radius(scale: float) -> float:
+    """Of the pen in pixels; never thinner than a pixel."""
+    return max(1.0, INK_MM * scale) / 2
 
 
-def _strokes(points: np.ndarray) -> list[np.ndarray]:
-    """Cut a polyline [n, 2] where it turns sharply.
+def _form(page: Page, width_px: int, duration: float, heat: Heat | None = None) -> np.ndarray:
+    """The page before the traces: paper, colour, pulses, the marks between columns, and what it always says.
 
-    The ink joins segments with a mitre, which would draw the tip of a narrow R wave up to two pen widths too high; two
-    strokes that end in the tip keep its height.
+    Returns:
+        uint8 [height, width, 4]: red, green, blue, 255.
     """
-    if len(points) < 2:
-        return []
-    steps = np.diff(points, axis=0)
-    steps = steps / np.maximum(np.linalg.norm(steps, axis=1, keepdims=True), 1e-12)
-    turns: np.ndarray = np.flatnonzero((steps[1:] * steps[:-1]).sum(axis=1) < _SHARP_TURN) + 1
-    cuts = [0, *turns.tolist(), len(points) - 1]
-    return [points[start : stop + 1] for start, stop in pairwise(cuts)]
+    scale = width_px / page.width
+    texts = fixed_texts(page, duration)
+    height_px = round(page.height * scale)
+    ruled = _kept_paper if width_px <= _MAX_KEPT_PX else ruled_paper
+    pixels = ruled(width_px, height_px, scale, page.grid).copy()
+    if heat is not None:
+        _, _, right, bottom = page.grid
+        line = bottom + LEGEND_BELOW_MM
+        _colour(pixels, [*bands(heat, page), *legend(right, line)[0]], scale)
+        texts += legend_texts(heat, right, line)
+    write_texts(pixels, texts, scale)
+    pulses = [np.array(page.calibration_pulse(baseline)) for baseline in page.baselines]
+    marks = [np.array([[x, top], [x, bottom]]) for x, top, bottom in page.column_marks()]
+    for line_mm in (*pulses, *marks):
+        draw_lines(pixels, [line_mm * scale], _radius(scale))
+    return pixels
 
 
-@lru_cache(maxsize=16)
-def _font(size_px: float) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size_px)
+_kept_paper = lru_cache(maxsize=2)(ruled_paper)
+# Of records that are as long the page before the traces is the same.
+_kept_form = lru_cache(maxsize=4)(_form)
 
 
-def _write_texts(
-    image: Image.Image, page: Page, scale: float, extent: str, title: str | None, footer: str | None
-) -> None:
-    """Write title, lead names, speed and gain, the time shown, footer and the research-use notice."""
-    canvas = ImageDraw.Draw(image)
-    _, _, right, bottom = page.grid
-
-    def write(text: str, x: float, y: float, height: float, anchor: str = "ls") -> None:
-        canvas.text((x * scale, y * scale), text, fill=_INK, font=_font(height * scale), anchor=anchor)
-
-    def wrap(text: str, height: float, lines: int) -> list[str]:
-        return _wrap(text, _font(height * scale), (page.width - 2 * page.margin) * scale, lines)
-
-    if title:
-        heading, _, rest = title.partition("\n")
-        write(wrap(heading, 5.0, 1)[0], page.margin, 12.0, 5.0)
-        for i, line in enumerate(wrap(rest, 3.6, 3)):
-            write(line, page.margin, 18.0 + 5.0 * i, 3.6)
-    for panel in page.panels:
-        write(panel.lead, panel.x + 1.5, panel.baseline - 13.0, 4.0)
-    write(f"{page.paper_speed:g} mm/s   {page.gain:g} mm/mV", page.margin, bottom + 5.0, 3.6)
-    write(extent, right, bottom + 5.0, 3.6, anchor="rs")
-    foot = " ".join(text for text in (footer, RESEARCH_USE_NOTICE) if text)
-    for i, line in enumerate(wrap(foot, 3.0, 2)):
-        write(line, page.margin, bottom + 10.5 + 4.2 * i, 3.0)
-
-
-def _wrap(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width_px: float, lines: int) -> list[str]:
-    """Break a text into lines that fit a width; what is over `lines` is cut with "…"."""
-    broken: list[str] = []
-    for paragraph in text.splitlines():
-        line = ""
-        for word in paragraph.split():
-            longer = f"{line} {word}".strip()
-            if line and font.getlength(longer) > width_px:
-                broken.append(line)
-                longer = word
-            line = longer
-        broken.append(line)
-    cut = len(broken) > lines
-    kept = broken[:lines] or [""]
-    last = kept[-1] + ("…" if cut else "")
-    while len(last) > 1 and font.getlength(last) > width_px:
-        last = last[:-2].rstrip() + "…"
-    return [*kept[:-1], last]
+def _colour(pixels: np.ndarray, found: Iterable[Band], scale: float) -> None:
+    """Lay translucent colour over the paper."""
+    for band in found:
+        left, top, right, bottom = (round(side * scale) for side in band[:4])
+        place = pixels[top:bottom, left:right, :3]
+        place[...] = np.rint(place * (1 - band.opacity) + np.array(HEAT_COLOUR) * band.opacity)

@@ -6,8 +6,6 @@ cover (a box filter), so the grid keeps its pitch and its tone whatever the reso
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import numpy as np
 
 FINE_MM = 0.15
@@ -15,6 +13,8 @@ BOLD_MM = 0.3
 # Share of red, green, blue that a line lets through: the usual pink paper.
 _FINE_LIGHT = (1.0, 0.80, 0.80)
 _BOLD_LIGHT = (0.97, 0.60, 0.60)
+# Rows at once: a large page in floating point would take a gigabyte.
+_STRIPE_PX = 256
 
 
 def _coverage(pixels: int, px_per_mm: float, spans: np.ndarray) -> np.ndarray:
@@ -31,9 +31,8 @@ def _lines(start: float, stop: float, pitch: float, line: float) -> np.ndarray:
     return np.stack([centres - line / 2, centres + line / 2], axis=1)
 
 
-@lru_cache(maxsize=8)
 def paper(width_px: int, height_px: int, px_per_mm: float, box: tuple[float, float, float, float]) -> np.ndarray:
-    """Return white paper with a ruled box, uint8 [height_px, width_px, 3]; read-only, because it is cached.
+    """Return white paper with a ruled box, uint8 [height_px, width_px, 4]: red, green, blue, 255; read-only.
 
     Args:
         width_px: width of the image.
@@ -51,11 +50,13 @@ def paper(width_px: int, height_px: int, px_per_mm: float, box: tuple[float, flo
             lambda start, stop: np.array([[start - BOLD_MM / 2, stop + BOLD_MM / 2]]),
         )
     )
-    image: np.ndarray = np.empty((height_px, width_px, 3), np.uint8)
+    image: np.ndarray = np.full((height_px, width_px, 4), 255, np.uint8)
     for channel, (fine_light, bold_light) in enumerate(zip(_FINE_LIGHT, _BOLD_LIGHT, strict=True)):
         # What the lines at right angles to each axis take away, zero outside the box.
         taken = [1 - (1 - f * (1 - fine_light)) * (1 - b * (1 - bold_light)) for f, b in zip(fine, bold, strict=True)]
-        light = (1 - np.outer(inside[1], taken[0])) * (1 - np.outer(taken[1], inside[0]))
-        image[..., channel] = np.rint(255 * light)
+        for start in range(0, height_px, _STRIPE_PX):
+            rows = slice(start, start + _STRIPE_PX)
+            light = (1 - np.outer(inside[1][rows], taken[0])) * (1 - np.outer(taken[1][rows], inside[0]))
+            image[rows, :, channel] = np.rint(255 * light)
     image.setflags(write=False)
     return image

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,12 @@ def adapter_base(model: str | Path) -> str | None:
 def named_base(adapter: str | Path) -> str:
     """The model that an adapter's configuration names; empty where it names none."""
     return json.loads((Path(adapter) / _CONFIG).read_text(encoding="utf-8")).get("base_model_name_or_path") or ""
+
+
+def named_revision(adapter: str | Path) -> str | None:
+    """The commit of that model, where the configuration names one and not a branch or tag, which may change."""
+    revision = json.loads((Path(adapter) / _CONFIG).read_text(encoding="utf-8")).get("revision") or ""
+    return revision if re.fullmatch(r"[0-9a-f]{40}", revision) else None
 
 
 def _merged_model(adapter: str | Path) -> Path | None:

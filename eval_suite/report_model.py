@@ -20,10 +20,10 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntry
 from transformers import AutoProcessor
 
 from dataset_scripts.record import EcgInputError
-from eval_suite.adapters import adapter_base, named_base, with_adapter
+from eval_suite.adapters import adapter_base, named_base, named_revision, with_adapter
 from eval_suite.auto_model import load_report_model, prompt_length
 from eval_suite.confidence import end_tokens, sequence_confidence
-from eval_suite.predictions import folder_fingerprint
+from eval_suite.model_folder import folder_fingerprint
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -36,16 +36,32 @@ class ReportModel:
             model that its adapter_config.json names; code that is run, and the processor, are that model's.
         device: "cpu", "cuda", …; None takes CUDA where there is one.
         dtype: "float32", "bfloat16" or "float16"; None is float32 on a CPU and bfloat16 elsewhere.
+        revision: commit of a Hub id, whose files of that commit are fetched, code among them. An adapter's model is
+            then fetched at the commit that its adapter_config.json names as `revision`.
 
     Raises:
-        EcgInputError: no such model, or another dtype.
+        EcgInputError: no such model, or another dtype; with a revision also an adapter that names no commit of its
+            model.
     """
 
-    def __init__(self, model: str | Path, *, device: str | None = None, dtype: str | None = None) -> None:
+    def __init__(
+        self,
+        model: str | Path,
+        *,
+        device: str | None = None,
+        dtype: str | None = None,
+        revision: str | None = None,
+    ) -> None:
         self.name = str(model)
-        self.folder = _local_folder(self.name)
+        self.folder = _local_folder(self.name, revision)
         base = adapter_base(self.folder)
-        self._model_folder = self.folder if base is None else _local_folder(base)
+        base_revision = None if base is None else named_revision(self.folder)
+        if revision is not None and base is not None and not Path(base).is_dir() and base_revision is None:
+            raise EcgInputError(
+                f"the adapter {model} belongs to {base}, of which it names no commit; expected the 40 digits of one as "
+                "revision in its adapter_config.json"
+            )
+        self._model_folder = self.folder if base is None else _local_folder(base, base_revision)
         if not (self._model_folder / "config.json").is_file():
             what = self.name if base is None else f"{base}, which the adapter {self.name} belongs to,"
             raise EcgInputError(f"{what} has no config.json, expected a folder that save_pretrained wrote")
@@ -55,6 +71,11 @@ class ReportModel:
         self.dtype = dtype or ("float32" if self.device.type == "cpu" else "bfloat16")
         if self.dtype not in _DTYPES:
             raise EcgInputError(f"dtype {self.dtype!r}, expected one of {', '.join(_DTYPES)}")
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Where its files lie: of the model, whose code is run, and of the adapter where it has one."""
+        return (self._model_folder,) if self._adapter is None else (self._model_folder, self._adapter)
 
     @functools.cached_property
     def fingerprint(self) -> str:
@@ -151,11 +172,11 @@ class ReportModel:
         return [text.strip() for text in texts], confidence
 
 
-def _local_folder(model: str) -> Path:
+def _local_folder(model: str, revision: str | None = None) -> Path:
     """The folder itself, or where a Hub id's files lie once they are downloaded."""
     if Path(model).is_dir():
         return Path(model)
     try:
-        return Path(snapshot_download(model))
+        return Path(snapshot_download(model, revision=revision))
     except (HFValidationError, LocalEntryNotFoundError, HfHubHTTPError) as cause:
         raise EcgInputError(f"{model} is neither a folder nor a model on the Hub that can be reached") from cause

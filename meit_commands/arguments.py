@@ -79,18 +79,6 @@ def add_model_options(parser: argparse._ActionsContainer) -> None:
     )
 
 
-def evaluated_model(model: str, trust_remote_code: bool) -> str:
-    """What `--model` means; the model under an adapter must be as trusted as one that is named itself."""
-    from eval_suite.adapters import adapter_base
-    from meit_report import resolve_model
-
-    base = adapter_base(model)
-    if base is None:
-        return resolve_model(model, trust_remote_code)
-    resolve_model(base, trust_remote_code)
-    return model
-
-
 def add_scoring_options(parser: argparse._ActionsContainer, *, trained_elsewhere: bool = False) -> None:
     """Adds the options that say how texts are scored; `trained_elsewhere`: `--train-data` is never that of `--data`."""
     parser.add_argument(

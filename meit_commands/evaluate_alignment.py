@@ -11,7 +11,6 @@ from meit_commands.arguments import (
     add_data_options,
     add_model_options,
     data_source,
-    evaluated_model,
     non_negative,
     positive,
 )
@@ -72,8 +71,9 @@ def _eval_alignment(arguments: argparse.Namespace) -> None:
         raise UsageError("--language-not-told, --trust-remote-code and --batch-size are for --model; leave them out")
 
     from eval_suite.tasks.alignment import JudgeSettings, run_alignment
+    from meit_report import resolve_model
 
-    model = evaluated_model(arguments.model, arguments.trust_remote_code) if arguments.model else None
+    model = resolve_model(arguments.model, arguments.trust_remote_code) if arguments.model else None
     scores = run_alignment(
         JudgeSettings(
             arguments.judge_url,

@@ -13,7 +13,6 @@ from meit_commands.arguments import (
     add_scoring_options,
     bertscore,
     data_source,
-    evaluated_model,
     train_data_source,
 )
 
@@ -66,9 +65,10 @@ def _eval_quality(arguments: argparse.Namespace) -> None:
     settings = _settings(arguments)
 
     from eval_suite.tasks.quality import run_quality
+    from meit_report import resolve_model
 
     scores = run_quality(
-        evaluated_model(arguments.model, arguments.trust_remote_code),
+        resolve_model(arguments.model, arguments.trust_remote_code),
         data_source(arguments),
         arguments.split,
         arguments.out,
@@ -87,6 +87,7 @@ def _eval_score(arguments: argparse.Namespace) -> None:
     settings = _settings(arguments)
 
     from eval_suite.tasks.quality import score_predictions
+    from meit_report import resolve_model
 
     told = True if arguments.language_told else False if arguments.language_not_told else None
     scores = score_predictions(
@@ -95,7 +96,7 @@ def _eval_score(arguments: argparse.Namespace) -> None:
         arguments.split,
         out=arguments.out,
         language_told=told,
-        encoder=arguments.encoder and evaluated_model(arguments.encoder, arguments.trust_remote_code),
+        encoder=arguments.encoder and resolve_model(arguments.encoder, arguments.trust_remote_code),
         **settings,
     )
     print(scores.terminal())

@@ -12,7 +12,6 @@ from meit_commands.arguments import (
     add_data_options,
     add_model_options,
     data_source,
-    evaluated_model,
     non_negative,
     positive,
 )
@@ -72,9 +71,10 @@ class _Kinds(argparse.Action):
 
 def _eval_robustness(arguments: argparse.Namespace) -> None:
     from eval_suite.tasks.robustness import run_robustness
+    from meit_report import resolve_model
 
     scores = run_robustness(
-        evaluated_model(arguments.model, arguments.trust_remote_code),
+        resolve_model(arguments.model, arguments.trust_remote_code),
         data_source(arguments),
         arguments.split,
         arguments.out,

@@ -11,7 +11,6 @@ from meit_commands.arguments import (
     add_scoring_options,
     bertscore,
     data_source,
-    evaluated_model,
 )
 
 
@@ -37,15 +36,16 @@ def add(parser: argparse.ArgumentParser) -> None:
 def _eval_zero_shot(arguments: argparse.Namespace) -> None:
     from eval_suite.rows import DataSource
     from eval_suite.tasks.zero_shot import run_zero_shot
+    from meit_report import resolve_model
 
     untuned = arguments.untuned
     scores = run_zero_shot(
-        evaluated_model(arguments.model, arguments.trust_remote_code),
+        resolve_model(arguments.model, arguments.trust_remote_code),
         DataSource(arguments.train_data, arguments.train_data_config, arguments.train_data_revision),
         data_source(arguments),
         arguments.split,
         arguments.out,
-        untuned=None if untuned is None else evaluated_model(untuned, arguments.trust_remote_code),
+        untuned=None if untuned is None else resolve_model(untuned, arguments.trust_remote_code),
         text_column=arguments.text_column,
         bertscore=bertscore(arguments),
         seed=arguments.seed,

@@ -47,10 +47,24 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="publish texts, labels and a digest of each signal, from which `meit build --index` rebuilds the data set",
     )
     dataset.set_defaults(run=_publish_dataset)
+    space = kinds.add_parser("space", help="the demo, as a Space")
+    space.description = (
+        "Upload the page of `meit demo` in one commit, with the packages and the model it needs, and check what the "
+        "Hub then holds. The Hub builds and runs it."
+    )
+    _add_repository(space)
+    space.add_argument(
+        "--models", metavar="FILE", help="the models it offers, as for `meit demo`; default: the one of meit-ecg"
+    )
+    space.set_defaults(run=_publish_space)
 
 
 def _add_target(parser: argparse.ArgumentParser, folder: str) -> None:
     parser.add_argument("folder", help=folder)
+    _add_repository(parser)
+
+
+def _add_repository(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("repo_id", metavar="REPO_ID", help="USER/NAME; made if it is not there")
     parser.add_argument("--private", action="store_true", help="make a private repository")
     parser.add_argument("--revision", metavar="BRANCH", help="branch to write, made if it is not there; default: main")
@@ -84,5 +98,14 @@ def _publish_dataset(arguments: argparse.Namespace) -> None:
         private=arguments.private,
         revision=arguments.revision,
         signals=arguments.signals,
+    )
+    print(published.terminal())
+
+
+def _publish_space(arguments: argparse.Namespace) -> None:
+    from meit_hub.publish_space import publish_space
+
+    published = publish_space(
+        arguments.repo_id, private=arguments.private, revision=arguments.revision, models=arguments.models
     )
     print(published.terminal())

@@ -21,7 +21,7 @@ def score_table(scores: Path, model: Path) -> str:
         EcgInputError: no such evaluation, or one of other files than the folder holds.
     """
     # From the same place as the evaluation has it, so that both hash the same files.
-    from eval_suite.predictions import folder_fingerprint
+    from eval_suite.model_folder import folder_fingerprint
 
     for name in (_SCORES, _TABLE):
         if not (scores / name).is_file():

@@ -154,7 +154,8 @@ def push(
     check_target(repo_id)
     api = HfApi(library_name="meit-ecg")
     with _explained(repo_id, writing=True):
-        api.create_repo(repo_id, repo_type=kind, exist_ok=True, private=private or None)
+        sdk = "gradio" if kind == "space" else None
+        api.create_repo(repo_id, repo_type=kind, exist_ok=True, private=private or None, space_sdk=sdk)
         if private and not api.repo_info(repo_id, repo_type=kind).private:
             raise HubError(
                 f"{repo_id} exists and is public, so --private would not hold; change it in its settings on the Hub, "

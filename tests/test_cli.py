@@ -18,7 +18,7 @@ import meit_cli
 from dataset_scripts.sources import REGISTRY
 from meit_commands import train
 from meit_remote.transport import RemoteError
-from tests.ecg_files import made_up_ecg, write_record
+from tests.made_up_ecg import made_up_ecg, write_record
 
 
 def fails(capsys, *arguments, code=2):
@@ -115,6 +115,7 @@ def bad_inputs(folder: Path) -> dict[str, tuple[list[object], str]]:
     (folder / "notes.txt").write_text("sinus rhythm\nnormal ecg\n")
     (folder / "notes.hea").write_text("sinus rhythm\nnormal ecg\n")
     np.save(folder / "a.npy", made_up_ecg())
+    np.save(folder / "eight.npy", made_up_ecg()[:8])
     leads = "I,II,III,aVR,aVL,aVF,V1,V2,V3,V4,V5,V6"
     return {
         "missing record": ([folder / "none"], "there is no record"),
@@ -128,7 +129,7 @@ def bad_inputs(folder: Path) -> dict[str, tuple[list[object], str]]:
         "text": ([folder / "notes.txt"], "is no ECG that can be read"),
         "text header": ([folder / "notes"], "is not a WFDB header"),
         "no rate": ([folder / "a.npy", "--leads", leads], "--fs"),
-        "no leads": ([folder / "a.npy", "--fs", "500"], "--leads"),
+        "no leads": ([folder / "eight.npy", "--fs", "500"], "--leads"),
         "plot ending": ([folder / "a.npy", "--plot", folder / "x.doc"], "unknown ending '.doc'"),
         "plot folder": ([folder / "a.npy", "--plot", folder / "no" / "x.png"], "there is no folder"),
         "no model": (

@@ -15,9 +15,9 @@ from transformers import AutoModelForCausalLM, AutoProcessor
 import meit_cli
 import meit_report
 from dataset_scripts.instructions.prompts import draw_prompt
-from dataset_scripts.sources.files import read_ecg_file
+from ecg_files.read import read_ecg_file
 from ecg_image.page import RESEARCH_USE_NOTICE
-from tests.ecg_files import made_up_ecg, write_record
+from tests.made_up_ecg import made_up_ecg, write_record
 from tests.tiny import save_tiny_model_folder
 
 LEADS = "I,II,III,aVR,aVL,aVF,V1,V2,V3,V4,V5,V6"
@@ -61,8 +61,11 @@ def test_report_is_what_the_auto_classes_give(capsys, tmp_path, model_folder):
     assert prompt.endswith("Write the report in English.")
     assert (found["record"], found["sampling_rate"], found["duration_s"]) == ("made_up", 500, 10.0)
     assert found["notice"] == RESEARCH_USE_NOTICE
-    assert found["warnings"] == ["resampled from 500 Hz to the model's 100 Hz"]
-    assert warnings == "meit: warning: resampled from 500 Hz to the model's 100 Hz\n"
+    resampled, cut = "resampled from 500 Hz to the model's 100 Hz", "the report was cut at the limit of 12 tokens"
+    assert found["warnings"] == [resampled, cut]
+    assert warnings == f"meit: warning: {resampled}\nmeit: warning: {cut}\n"
+    assert "".join(sentence["text"] for sentence in found["sentences"]) == found["report"]
+    assert sum(sentence["tokens"] for sentence in found["sentences"]) == 12
 
 
 def test_every_kind_of_file_gives_the_same_report(capsys, tmp_path, model_folder):

@@ -11,11 +11,11 @@ from PIL import Image
 
 import meit_cli
 import meit_report
-from dataset_scripts.sources.files import read_ecg_file
+from ecg_files.read import read_ecg_file
 from ecg_image.page import RESEARCH_USE_NOTICE
 from eval_suite.confidence import CONFIDENCE
-from eval_suite.predictions import config_text, read_config
-from tests.ecg_files import write_record
+from eval_suite.model_folder import config_text, read_config
+from tests.made_up_ecg import write_record
 from tests.tiny import save_tiny_model_folder
 
 PROMPT = "What does it show?"

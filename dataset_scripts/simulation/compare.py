@@ -18,9 +18,9 @@ import wfdb
 
 from dataset_scripts.record import EcgInputError
 from dataset_scripts.simulation.findings import Case
-from dataset_scripts.simulation.measure import median_beat, wave_amplitudes
 from dataset_scripts.simulation.recording import case_of, patient_of
 from dataset_scripts.sources.synthetic import SyntheticSource
+from ecg_measurements.median_beat import median_beat, wave_amplitudes
 from modeling_meit.ecg_signal import STANDARD_LEADS
 
 WAVES = ("p", "r", "s", "t", "peak_to_peak")

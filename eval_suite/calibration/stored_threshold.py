@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 from dataset_scripts.errors import EcgInputError
 from dataset_scripts.whole_file import write_whole
 from eval_suite.calibration.asked import language_told
-from eval_suite.predictions import align, config_text, folder_fingerprint, read_config, read_settings
+from eval_suite.model_folder import config_text, folder_fingerprint, read_config
+from eval_suite.predictions import align, read_settings
 from eval_suite.rows import ReportRows
 
 

@@ -101,7 +101,13 @@ def _prepared(text: str) -> str:
     return corrected(re.sub(r"[^\S\n]+", " ", folded).strip())
 
 
-def _ends_sentence(text: str, position: int) -> bool:
+def ends_sentence(text: str, position: int) -> bool:
+    """Whether the mark there ends a sentence: no decimal point, no time of day, no abbreviation's full stop.
+
+    Args:
+        text: in lower case.
+        position: of a full stop, colon, semicolon, exclamation or question mark or line break in it.
+    """
     sign = text[position]
     after = text[position + 1 : position + 2]
     if sign in "!;\n":
@@ -160,7 +166,7 @@ def sentences(text: str) -> list[list[Mark]]:
         elif (
             letter in ".:;!\n"
             and not _follows_hedge(text, position, found[-1], before)
-            and _ends_sentence(text, position)
+            and ends_sentence(text, position)
         ):
             found.append([])
             before.clear()

@@ -11,7 +11,7 @@ from eval_suite.findings.lexicon import fold
 
 _VALUE = r"(?P<value>\d+(?:[.,]\d+)?)"
 _GAP = r"[^\d.,;:\n]{0,25}?[:=]?\s*"
-_TIME = r"\s*(?P<unit>msec|ms|millisekunden|milliseconds|sec|sek|seconds|sekunden|s)?(?![\w%/])"
+_TIME = r"\s*(?P<unit>msec|ms|millisekunden|milliseconds|sec|sek|seconds|sekunden|s)?(?![\w%/])(?!\s*(?:°|grad|deg))"
 _SPAN = r"(?:[\s\-]*(?:interval|intervals|intervall|intervallet|zeit|dauer|duration|tid|tiden|breite|width|komplex))?"
 _PER_MINUTE = r"(?:/\s*min\w*|bpm|per\s+min\w*|beats?\s+per\s+min\w*|schlage\w*|slag\s*/\s*min|s/min)"
 

@@ -7,9 +7,10 @@ from functools import cache, lru_cache
 import numpy as np
 import pytest
 
-from dataset_scripts.simulation.measure import MedianBeat, median_beat, r_peaks, wave_amplitudes
 from dataset_scripts.simulation.recording import Recording, case_of, draw_recording, patient_of, play
 from dataset_scripts.simulation.rhythm import ATRIAL_PREMATURE, VENTRICULAR_PREMATURE
+from ecg_measurements.detection import r_peaks
+from ecg_measurements.median_beat import MedianBeat, median_beat, wave_amplitudes
 from modeling_meit.ecg_signal import STANDARD_LEADS
 
 FS = 500

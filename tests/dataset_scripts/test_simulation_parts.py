@@ -11,12 +11,12 @@ from dataset_scripts.simulation.anatomy import draw_anatomy, frontal_axis, turne
 from dataset_scripts.simulation.findings import FORMS, RHYTHMS, Case, axis_class, draw_case
 from dataset_scripts.simulation.heart_vector import rotation
 from dataset_scripts.simulation.leads import DOWER, electrode_noise_to_leads, project, twelve_leads
-from dataset_scripts.simulation.measure import median_beat
 from dataset_scripts.simulation.morphology import RESHAPE
 from dataset_scripts.simulation.noise import NoiseLevels, electrode_noise
 from dataset_scripts.simulation.phrases import CLOSING_NORMAL, OTHERWISE_NORMAL, PHRASES
 from dataset_scripts.simulation.recording import draw_recording
 from dataset_scripts.simulation.report_text import LANGUAGES, write_report
+from ecg_measurements.median_beat import median_beat
 
 
 def test_lead_laws_hold_to_half_a_microvolt() -> None:

@@ -176,9 +176,58 @@ def test_drawing_twice_gives_the_same_page():
         ({"width_px": 10}, "width 10 px"),
         ({"paper_speed": 30}, "paper speed 30"),
         ({"gain": 12}, "gain 12"),
+        ({"paper": "a3"}, "paper 'a3'"),
+        ({"layout": "4x3"}, "layout '4x3'"),
+        ({"layout": "12x1", "gain": 20}, "does not fit layout 12x1"),
+        ({"sampling_rate": np.inf}, "sampling rate inf"),
+        ({"signal": np.full((12, 100), "x")}, "expected real numbers"),
     ],
 )
 def test_wrong_arguments_say_so(change, message):
     arguments = {"signal": flat(), "sampling_rate": FS, **change}
     with pytest.raises(ValueError, match=message):
         draw_ecg(**arguments)
+
+
+def test_letter_at_1100_pixels_is_850_high_and_prints_at_its_size():
+    image = draw_ecg(flat(), FS, 1100, paper="letter")
+    assert image.size == (1100, 850)
+    assert image.info["dpi"] == pytest.approx((100, 100))
+
+
+@pytest.mark.parametrize("paper", ["a4", "letter"])
+@pytest.mark.parametrize("layout", ["3x4", "6x2", "12x1"])
+def test_every_layout_shows_every_lead_once_at_its_time_and_fits_the_ruled_box(layout, paper):
+    page = standard_page(10.0, paper=paper, layout=layout)
+    strip = layout == "3x4"
+    panels = page.panels[:-1] if strip else page.panels
+    assert sorted(panel.lead for panel in panels) == sorted(LEADS)
+    left, top, right, bottom = page.grid
+    assert (right - left) % 5 == 0
+    assert left == pytest.approx(page.width - right)
+    for panel in page.panels:
+        assert (panel.baseline - top) % 1 == 0  # 0 mV stands on a line
+        assert page.x_of(panel, panel.stop) <= right
+        assert page.x_of(panel, panel.start) == pytest.approx(page.trace_x + 25 * panel.start)
+    for baseline in page.baselines:
+        assert all(left <= x <= page.trace_x and top <= y <= bottom for x, y in page.calibration_pulse(baseline))
+
+
+@pytest.mark.parametrize("layout", ["6x2", "12x1"])
+def test_leads_of_other_layouts_are_not_mixed_up(layout):
+    levels = np.linspace(-0.3, 0.4, 12)
+    image = draw_ecg(np.repeat(levels[:, None], 10 * FS, axis=1), FS, WIDTH, layout=layout)
+    for panel in standard_page(10.0, layout=layout).panels:
+        measured = ink_rows(image, panel.x + 60, panel.baseline - 4.5, panel.baseline + 4.5)
+        assert measured == pytest.approx(panel.baseline - 10 * levels[LEADS.index(panel.lead)], abs=0.06)
+
+
+def test_a_day_of_signal_costs_no_more_memory_than_what_is_shown():
+    signal = np.broadcast_to(np.float32(0.1), (12, 24 * 3600 * FS))
+    assert draw_ecg(signal, FS, 400).size == (400, 283)
+
+
+def test_a_page_that_was_kept_is_not_drawn_into():
+    before = draw_ecg(np.full((12, 5000), np.nan), FS, 600)
+    draw_ecg(flat(0.3), FS, 600, title="name").putpixel((5, 5), (0, 0, 0))
+    assert draw_ecg(np.full((12, 5000), np.nan), FS, 600).tobytes() == before.tobytes()

@@ -11,7 +11,7 @@ import torch
 from dataset_scripts.errors import EcgInputError
 from eval_suite.adapters import adapter_base, is_adapter
 from eval_suite.report_model import ReportModel
-from meit_commands.arguments import evaluated_model
+from meit_report import resolve_model
 from modeling_meit.modeling_meit import MeitForCausalLM
 from tests.tiny import tiny_model, tiny_processor
 
@@ -55,7 +55,7 @@ def test_an_adapter_says_what_the_merged_model_says(trained: Path) -> None:
     assert reports(opened) == reports(merged) != reports(start)
     assert opened.described.startswith("adapter on start, sha256 of its files")
     assert opened.fingerprint not in (merged.fingerprint, start.fingerprint)
-    assert evaluated_model(str(adapter), False) == str(adapter)
+    assert resolve_model(str(adapter), False) == str(adapter)
 
 
 def test_an_adapter_of_a_backbone_is_read_where_it_was_merged(trained: Path) -> None:
@@ -78,4 +78,4 @@ def test_the_model_under_an_adapter_must_be_trusted_too(trained: Path) -> None:
     config.write_text(json.dumps({**json.loads(config.read_text()), "base_model_name_or_path": "some/base"}))
     (trained / "out" / "config.json").unlink()
     with pytest.raises(EcgInputError, match="--trust-remote-code"):
-        evaluated_model(str(config.parent), False)
+        resolve_model(str(config.parent), False)

@@ -12,26 +12,20 @@ from transformers import AutoConfig, AutoModelForCausalLM
 import meit_cli
 from dataset_scripts.errors import EcgInputError
 from dataset_scripts.reports.language import LANGUAGES
-from dataset_scripts.sources.files import read_ecg_file
+from ecg_files.read import read_ecg_file
 from eval_suite.calibration.abstention import ERRORS, Target
 from eval_suite.calibration.asked import language_told
 from eval_suite.confidence import CONFIDENCE
 from eval_suite.generate import generate_predictions
-from eval_suite.predictions import (
-    folder_fingerprint,
-    read_confidences,
-    read_config,
-    read_settings,
-    write_predictions,
-    write_table_whole,
-)
+from eval_suite.model_folder import folder_fingerprint, read_config
+from eval_suite.predictions import read_confidences, read_settings, write_predictions, write_table_whole
 from eval_suite.report_model import ReportModel
 from eval_suite.rows import SIGNAL_COLUMNS, TEXT_COLUMNS, load_reports, load_split
 from eval_suite.table import number
 from eval_suite.tasks.calibration import run_calibration
 from meit_report import write_report
-from tests.ecg_files import write_record
 from tests.eval_suite.conftest import write_split
+from tests.made_up_ecg import write_record
 from tests.tiny import save_tiny_model_folder
 
 ROWS = 800

@@ -5,14 +5,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from dataset_scripts.record import EcgInputError
-from eval_suite.predictions import (
-    COLUMNS,
-    align,
-    folder_fingerprint,
-    read_predictions,
-    read_settings,
-    write_predictions,
-)
+from eval_suite.model_folder import folder_fingerprint
+from eval_suite.predictions import COLUMNS, align, read_predictions, read_settings, write_predictions
 
 ROWS = {
     "ecg_id": ["1", "2"],

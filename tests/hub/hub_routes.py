@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 # method, path, function of the request and of the path's groups
 ROUTES: list[tuple[str, re.Pattern[str], Callable[..., Any]]] = []
-REPO = r"/api/(models|datasets)/([^/]+/[^/]+)"
-FILES = r"/(?:(datasets)/)?([^/]+/[^/]+)"
+REPO = r"/api/(models|datasets|spaces)/([^/]+/[^/]+)"
+FILES = r"/(?:(datasets|spaces)/)?([^/]+/[^/]+)"
 
 
 def route(method: str, pattern: str) -> Callable[[Callable], Callable]:
@@ -44,6 +44,8 @@ def whoami(request: HubRequest) -> None:
 def create(request: HubRequest) -> None:
     asked = json.loads(request.body)
     kind = f"{asked.get('type') or 'model'}s"
+    if kind == "spaces" and not asked.get("sdk"):
+        raise HubError(400, "Space SDK is required")
     account = request.hub.store.account(request.token)
     repo_id = f"{asked.get('organization') or (account or ('anonymous',))[0]}/{asked['name']}"
     url = f"{request.hub.url}/{PREFIXES[kind]}{repo_id}"

@@ -12,7 +12,7 @@ import yaml
 LFS_ENDINGS = (".safetensors", ".bin", ".parquet", ".arrow", ".pt", ".npy")
 LFS_FROM_BYTES = 10_000_000
 DATE = "2024-01-01T00:00:00.000Z"
-PREFIXES = {"models": "", "datasets": "datasets/"}
+PREFIXES = {"models": "", "datasets": "datasets/", "spaces": "spaces/"}
 
 
 class HubError(Exception):
@@ -188,7 +188,7 @@ class HubStore:
 
     Attributes:
         tokens: token -> account and role ("write" or "read").
-        repos: (kind, id) -> repository, kind "models" or "datasets".
+        repos: (kind, id) -> repository, kind "models", "datasets" or "spaces".
         objects: LFS objects by their SHA-256.
         damage: path of a file that the next commit stores with one byte changed; a test of the client's checks.
     """

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file, save_file
 
-from eval_suite.predictions import folder_fingerprint
+from eval_suite.model_folder import folder_fingerprint
 from tests.hub.client import ROOT, run_python
 from tests.hub.hub_server import HubServer
 from tests.tiny import save_tiny_model_folder

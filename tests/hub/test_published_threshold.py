@@ -3,7 +3,8 @@
 import json
 
 from eval_suite.calibration.abstention import Target
-from eval_suite.predictions import folder_fingerprint, read_config, write_predictions
+from eval_suite.model_folder import folder_fingerprint, read_config
+from eval_suite.predictions import write_predictions
 from eval_suite.rows import load_reports
 from eval_suite.tasks.calibration import run_calibration
 from tests.eval_suite.conftest import write_split

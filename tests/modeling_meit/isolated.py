@@ -17,7 +17,7 @@ checkout, folder, results, again = (Path(argument) for argument in sys.argv[1:5]
 sys.path = [entry for entry in sys.path if Path(entry or ".").resolve() != checkout]
 # An editable install finds its packages by a hook of its own.
 sys.meta_path = [f for f in sys.meta_path if not getattr(f, "__module__", "").startswith("__editable__")]
-OTHERS = ("accelerate", "aggdraw", "datasets", "evaluate", "nltk", "pandas", "peft", "PIL", "pyarrow", "trl", "wfdb")
+OTHERS = ("accelerate", "datasets", "evaluate", "nltk", "pandas", "peft", "PIL", "pyarrow", "trl", "wfdb")
 sys.modules.update(dict.fromkeys(OTHERS))  # None: importing it fails as if it were not installed
 OURS = ("modeling_meit", "dataset_scripts", "eval_suite", "meit_training")
 assert all(importlib.util.find_spec(name) is None for name in OURS)

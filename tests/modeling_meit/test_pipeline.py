@@ -10,7 +10,7 @@ from transformers import pipeline
 
 from modeling_meit.ecg_signal import STANDARD_LEADS
 from modeling_meit.pipeline_meit import EcgToTextPipeline
-from tests.ecg_files import write_record
+from tests.made_up_ecg import write_record
 from tests.tiny import save_tiny_model_folder, tiny_ecg, tiny_model, tiny_processor
 from tests.tiny_seq2seq import save_tiny_seq2seq_folder
 

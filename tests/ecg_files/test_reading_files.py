@@ -1,5 +1,4 @@
 import os
-import pickle
 import re
 from pathlib import Path
 
@@ -8,10 +7,10 @@ import pytest
 import wfdb
 
 from dataset_scripts.record import EcgInputError
-from dataset_scripts.sources.files import read_ecg_file
 from dataset_scripts.sources.wfdb_check import check_wfdb
+from ecg_files.read import read_ecg_file
 from modeling_meit.feature_extraction_meit import STANDARD_LEADS
-from tests.ecg_files import made_up_ecg, write_record
+from tests.made_up_ecg import made_up_ecg, write_record
 
 LEADS = list(STANDARD_LEADS)
 
@@ -101,34 +100,6 @@ def test_multi_segment_record(tmp_path, layout):
 def test_example_of_the_project_is_read():
     ecg = read_ecg_file("examples/normal.hea")
     assert ecg.signal.shape == (12, 5000)
-
-
-@pytest.mark.parametrize("transposed", [False, True])
-@pytest.mark.parametrize("dtype", ["float32", "float64", "int16"])
-def test_npy(tmp_path, transposed, dtype):
-    signal = made_up_ecg()
-    stored = np.rint(signal * 1000).astype("int16") if dtype == "int16" else signal.astype(dtype)
-    np.save(tmp_path / "a.npy", stored.T if transposed else stored)
-    ecg = read_ecg_file(tmp_path / "a.npy", fs=500, leads=LEADS)
-    np.testing.assert_array_equal(ecg.signal, signal)
-    assert ecg.signal.flags.c_contiguous
-    backwards = read_ecg_file(tmp_path / "a.npy", fs=500, leads=LEADS[::-1])
-    np.testing.assert_array_equal(backwards.signal, signal[::-1])
-
-
-@pytest.mark.parametrize("named", [False, True])
-def test_csv(tmp_path, named):
-    signal = made_up_ecg(fs=100)
-    rows = [[f"{value:.3f}" for value in column] for column in signal.T]
-    rows[7][2] = ""
-    rows[8][2] = "nan"
-    lines = [",".join(row) for row in rows]
-    (tmp_path / "a.csv").write_text("\n".join([", ".join(LEADS), *lines] if named else lines))
-    ecg = read_ecg_file(tmp_path / "a.csv", fs=100, leads=None if named else LEADS)
-    assert np.isnan(ecg.signal[2, 7:9]).all()
-    signal[2, 7:9] = np.nan
-    np.testing.assert_array_equal(ecg.signal, signal)
-    assert ecg.sampling_rate == 100
 
 
 def test_missing_files(tmp_path):
@@ -255,70 +226,3 @@ def test_header_too_large(tmp_path):
     with (tmp_path / "made_up.hea").open("a") as file:
         file.write("# " + "x" * (1 << 20))
     assert "larger than 1 MiB" in refusal(record)
-
-
-def test_npy_that_would_run_code(tmp_path):
-    ran = tmp_path / "ran"
-
-    class Harmful:
-        def __reduce__(self):
-            return (ran.touch, ())
-
-    np.save(tmp_path / "a.npy", np.array([Harmful()], dtype=object), allow_pickle=True)
-    (tmp_path / "b.npy").write_bytes(pickle.dumps(Harmful()))
-    for name in ("a.npy", "b.npy"):
-        assert "not an .npy array of numbers" in refusal(tmp_path / name, fs=500, leads=LEADS)
-    assert not ran.exists()
-
-
-def test_npy_that_cannot_be_used(tmp_path):
-    path = tmp_path / "a.npy"
-    for array, message in (
-        (np.zeros((11, 5000)), "holds (11, 5000), expected (12, T)"),
-        (np.zeros(5000), "holds (5000,)"),
-        (np.zeros((12, 5000), dtype="int64"), "expected floats in mV"),
-        (np.full((12, 5000), "a"), "expected floats in mV"),
-        (made_up_ecg() * 1000, "microvolts"),
-    ):
-        np.save(path, array)
-        assert message in refusal(path, fs=500, leads=LEADS)
-    for content in (b"", b"text", path.read_bytes()[:1000]):
-        path.write_bytes(content)
-        assert "not an .npy array" in refusal(path, fs=500, leads=LEADS)
-    header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (12, 99999999999), }"
-    path.write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
-    assert "not an .npy array" in refusal(path, fs=500, leads=LEADS)
-
-
-def test_csv_that_cannot_be_used(tmp_path):
-    path = tmp_path / "a.csv"
-    names = ",".join(LEADS)
-    row = ",".join(["0.1"] * 12)
-    for content, message in (
-        (f"{names}\n{row}\n{row.replace('0.1', 'high', 1)}\n", "line 3: could not convert string to float: 'high'"),
-        (f"{names}\n0.1,0.2\n", "line 2: 2 values for 12 leads"),
-        (f"time,{names}\n0,{row}\n", "unknown time"),
-        (f"{names.replace('V6', 'V5')}\n{row}\n", "missing V6; given twice V5"),
-        (f"{row}\n", "give them with --leads"),
-        (f"{names}\n", "holds no samples"),
-        ("", "holds no samples"),
-        (f"{names}\n{row}\n", "cannot be read as an ECG"),
-    ):
-        path.write_text(content)
-        assert message in refusal(path, fs=100)
-    path.write_bytes(b"\xff\xfe\x00")
-    assert "not a CSV table" in refusal(path, fs=100)
-    path.write_text(f"{names}\n{row}\n")
-    assert "leave --leads out" in refusal(path, fs=100, leads=LEADS)
-
-
-def test_what_the_file_does_not_say_must_be_given(tmp_path):
-    np.save(tmp_path / "a.npy", made_up_ecg())
-    assert "--fs" in refusal(tmp_path / "a.npy", leads=LEADS)
-    assert "--leads" in refusal(tmp_path / "a.npy", fs=500)
-    for fs in (0, -1, float("nan"), float("inf")):
-        assert "correct --fs" in refusal(tmp_path / "a.npy", fs=fs, leads=LEADS)
-    record = write_record(tmp_path)
-    assert "says 500 Hz" in refusal(record, fs=250)
-    assert read_ecg_file(record, fs=500).sampling_rate == 500
-    assert "names the leads itself" in refusal(record, leads=LEADS)

@@ -1,0 +1,178 @@
+"""The first part of the page: which ECG, from a file or an example, and which stretch of it."""
+
+from __future__ import annotations
+
+import time
+from html import escape
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import gradio as gr
+
+from dataset_scripts.errors import EcgInputError
+from spaces_demo.page import render
+from spaces_demo.page.examples import TITLES, example
+from spaces_demo.page.session import SHOWN_S, Session
+from spaces_demo.service.uploads import discard, uploaded_paths
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ecg_files.ecg_file import EcgFile
+    from spaces_demo.service.demo import Demo
+
+UNITS = ("mV", "µV", "nV", "V")
+_FORMATS = "WFDB (.hea with .dat), EDF, DICOM, HL7 aECG, SCP-ECG, GE MUSE XML, CSV, NumPy, or a zip of these"
+
+
+class Upload(NamedTuple):
+    """The components that other parts wait for.
+
+    Attributes:
+        changes: adds what is to happen after another ECG, or another stretch of one, was chosen.
+        status: what was loaded, or why it could not be.
+    """
+
+    changes: Callable[..., None]
+    status: gr.HTML
+
+
+def add_upload(demo: Demo, session: gr.State) -> Upload:
+    """Add the file field, the examples, the form for what a file does not say, and the pickers."""
+    gr.HTML(render.heading("Choose an ECG", number=1), elem_id="source")
+    files = gr.File(
+        label="ECG files: drop them here, several if they belong together",
+        file_count="multiple",
+        elem_id="files",
+        height=132,
+    )
+    gr.HTML(f'<p class="hint">{escape(_FORMATS)}. Limit: {_size(demo.settings.limits.bytes)}.</p>')
+    with gr.Row(elem_classes=["examples"]):
+        gr.HTML('<p class="hint" id="examples-label">Or a simulated example:</p>', elem_classes=["examples-label"])
+        buttons = {name: gr.Button(title, size="sm", elem_id=f"example-{name}") for name, title in TITLES.items()}
+    with gr.Accordion("The file does not say its sampling rate, unit or leads", open=False, elem_id="form"):
+        with gr.Row():
+            rate = gr.Number(label="Sampling rate (Hz)", value=None, minimum=1, placeholder="for example 500")
+            unit = gr.Dropdown(["as the file says", *UNITS], value="as the file says", label="Unit", filterable=False)
+        leads = gr.Textbox(
+            "",
+            label="Leads, in the order of the file",
+            placeholder="I, II, III, aVR, aVL, aVF, V1, V2, V3, V4, V5, V6",
+            max_length=200,
+        )
+        again = gr.Button("Read the file again with these", size="sm", elem_id="read-again")
+    status = gr.HTML(elem_id="source-status")
+    with gr.Row():
+        record = gr.Dropdown(label="Record of this upload", visible=False, elem_id="record", filterable=False)
+        start = gr.Slider(0, 1, 0, step=0.5, label="Start (s)", visible=False, elem_id="start")
+
+    shown = [status, record, start]
+
+    def read(session: Session, sent: Any, fs: float | None, unit: str, leads: str) -> list[Any]:
+        try:
+            paths = uploaded_paths(sent, demo.folder)
+            kept = session.keep_upload(paths)
+        except EcgInputError as problem:
+            return [None, *_shown(session, problem)]
+        discard(paths, demo.folder)
+        return _read(demo, session, kept, fs, unit, leads)
+
+    def read_again(session: Session, fs: float | None, unit: str, leads: str) -> list[Any]:
+        return _read(demo, session, session.upload, fs, unit, leads)
+
+    form = [rate, unit, leads]
+    # As they were sent: Gradio's own step would leave an empty file for each, and here they are checked and moved.
+    events = [
+        files.upload(read, [session, files, *form], [files, *shown], preprocess=False, **_QUIET),
+        again.click(read_again, [session, *form], [files, *shown], **_QUIET),
+        record.input(_choose, [session, record], shown, **_QUIET),
+        start.input(_move, [session, start], None, trigger_mode="always_last", **_QUIET),
+    ]
+    for name, button in buttons.items():
+        events.append(button.click(lambda session, name=name: _example(session, name), [session], shown, **_QUIET))
+
+    def changes(*arguments: Any, **options: Any) -> None:
+        for event in events:
+            event.then(*arguments, **options)
+
+    return Upload(changes, status)
+
+
+_QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "minimal", "concurrency_limit": None}
+
+
+def _read(demo: Demo, session: Session, paths: tuple[Any, ...], fs: float | None, unit: str, leads: str) -> list[Any]:
+    """Read an upload; what could not be read stays in the session's folder, for another try with the form filled in."""
+    began, size = time.monotonic(), sum(path.stat().st_size for path in paths)
+    names = [name.strip() for name in leads.replace(";", ",").split(",") if name.strip()] or None
+    try:
+        if not paths:
+            raise EcgInputError("There is no file to read again. Drop a file into the field above.")
+        records = demo.reader.read(list(paths), fs=fs or None, leads=names, unit=unit if unit in UNITS else None)
+        session.show(tuple(records))
+    except EcgInputError as problem:
+        if not session.closed:
+            session.show(())
+        demo.log.write("page_read", seconds=time.monotonic() - began, status="refused", bytes=size)
+        return [None, *_shown(session, problem)]
+    session.drop_upload()
+    demo.log.write(
+        "page_read", seconds=time.monotonic() - began, status="answered", bytes=size, format=records[0].format
+    )
+    return [None, *_shown(session)]
+
+
+def _example(session: Session, name: str) -> list[Any]:
+    try:
+        session.show((example(name),))
+    except EcgInputError as problem:
+        return _shown(session, problem)
+    session.drop_upload()
+    return _shown(session)
+
+
+def _choose(session: Session, place: int) -> list[Any]:
+    if place < len(session.records):
+        session.chosen, session.start_s = place, 0.0
+        session.forget_reading()
+    return _shown(session)
+
+
+def _move(session: Session, start: float | None) -> None:
+    """Show another stretch; a number that was typed may be out of range."""
+    if session.records:
+        last = max(session.records[session.chosen].duration - SHOWN_S, 0.0)
+        session.start_s = min(max(start or 0.0, 0.0), last)
+        session.forget_reading()
+
+
+def _shown(session: Session, problem: Exception | None = None) -> list[Any]:
+    """What the status, the record picker and the start slider say now."""
+    if problem is not None or not session.records:
+        says = render.error(problem or EcgInputError("There is no ECG here. Load the page again, and then the ECG."))
+        return [says, gr.update(visible=False), gr.update(visible=False)]
+    record = session.records[session.chosen]
+    choices = [(f"{place + 1}. {one.name}", place) for place, one in enumerate(session.records)]
+    last = max(record.duration - SHOWN_S, 0.0)
+    return [
+        _loaded(record),
+        gr.update(choices=choices, value=session.chosen, visible=len(choices) > 1),
+        gr.update(
+            maximum=last or 1,
+            value=session.start_s,
+            visible=last > 0,
+            label=f"Start of the {SHOWN_S:g} s that are read (s)",
+        ),
+    ]
+
+
+def _loaded(record: EcgFile) -> str:
+    facts = (record.format, f"{record.duration:.4g} s", f"{record.sampling_rate:g} Hz")
+    return (
+        f'<div class="loaded" role="status"><p class="record-name">{escape(record.name)}</p>'
+        f'<p class="facts">{escape(" · ".join(facts))}</p>'
+        f"{render.sentences(record.notes, 'How the file was read')}</div>"
+    )
+
+
+def _size(size: int) -> str:
+    return f"{size / 2**20:.0f} MB"
