@@ -18,6 +18,7 @@ CORE = [
     "matplotlib>=3.7",
     "reportlab>=4.2,<6",
 ]
+FORMATS = ["ecgdatakit>=2,<3", "pydicom>=3,<4", "pyedflib>=0.1.38"]
 EXTRAS = {
     "train": [
         "datasets>=5,<6",
@@ -39,9 +40,9 @@ EXTRAS = {
         "tqdm>=4.66",
     ],
     "bertscore": ["bert-score>=0.3.13,<0.4"],
-    "demo": ["gradio[mcp]>=6,<7", "psutil>=6"],
+    "demo": ["gradio[mcp]>=6,<7", *FORMATS],
     "code-15": ["h5py>=3.11,<4"],
-    "formats": ["ecgdatakit>=2,<3", "pydicom>=3,<4", "pyedflib>=0.1.38"],
+    "formats": FORMATS,
     "quantization": ["bitsandbytes>=0.48,<1"],
     "deepspeed": ["deepspeed>=0.16"],
 }
@@ -53,11 +54,11 @@ EXTRAS["dev"] = sorted(
         *EXTRAS["quantization"],
         *EXTRAS["code-15"],
         *EXTRAS["demo"],
-        *EXTRAS["formats"],
         "ecg-plot>=0.3",
         "fhir.resources>=8",
         "mlcroissant>=1.1,<2",
         "playwright>=1.50",
+        "psutil>=6",
         "pypdf>=5",
         "pypdfium2>=4.30",
         "pytest>=8",
