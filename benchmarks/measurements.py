@@ -181,7 +181,18 @@ def print_ptb_xl(methods: dict[str, Method], src: Path, limit: int) -> None:
 
 def _kind(text: str) -> str:
     """The kind of a remark, without leads and numbers."""
-    for word in ("hum", "Noisy", "wanders", "flat", "no samples", "saturated", "missing", "fit together", "electrodes"):
+    for word in (
+        "hum",
+        "Noisy",
+        "spike",
+        "wanders",
+        "flat",
+        "no samples",
+        "saturated",
+        "missing",
+        "fit together",
+        "electrodes",
+    ):
         if word in text:
             return word
     raise ValueError(f"a remark of no known kind: {text}")

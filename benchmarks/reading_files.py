@@ -1,6 +1,6 @@
 """Milliseconds to read an uploaded ECG (12 leads, 10 s, 500 Hz) of each format, in this process and isolated.
 
-python -m benchmarks.reading_files [--repeats 30]
+python -m benchmarks.reading_files [--repeats 20]
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ EXAMPLE = Path(__file__).parents[1] / "examples" / "normal.hea"
 def main() -> None:
     """Print one table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--repeats", type=int, default=30)
+    parser.add_argument("--repeats", type=int, default=20)
     repeats = parser.parse_args().repeats
     example = read_ecg_file(EXAMPLE)
     with tempfile.TemporaryDirectory() as folder:

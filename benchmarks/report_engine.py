@@ -1,8 +1,8 @@
 """What the demo's engine takes with the shipped model: `python benchmarks/report_engine.py`.
 
-Start (a process of its own, from its first line), first token, tokens a second alone and in batches of eight, ten
-clients at once, and memory over 500 requests. Each figure is a median, with the worst beside it where a visitor would
-feel that one. ECGs are the bundled simulated ones.
+Start (a process of its own, from its first line), first token, and tokens a second alone and in batches of eight; what
+visitors of the whole service feel, `benchmarks/serving.py` measures. First token: the median, with the worst beside it.
+ECGs are the bundled simulated ones.
 """
 
 from __future__ import annotations
@@ -101,19 +101,6 @@ def main() -> None:
     print(f"alone: first token {statistics.median(waits):.3f} s (worst {waits[-1]:.3f}), {rate:.0f} tokens/s")
     eight, seconds = visitors.together(8, 15)
     print(f"eight at once: {tokens(eight) / seconds:.0f} tokens/s, {len(eight) / seconds:.1f} reports/s")
-    process = psutil.Process()
-    memory = []
-    for clients, each in ((10, 5), (10, 45)):
-        states, seconds = visitors.together(clients, each)
-        memory.append(process.memory_info().rss / 2**20)
-        whole = sorted(state.total_s or 0.0 for state in states)
-        waits = first(states)
-        print(
-            f"ten clients, {len(states)} requests: {len(states) / seconds:.1f} reports/s; whole report p50 "
-            f"{statistics.median(whole):.2f} s, p95 {whole[int(0.95 * len(whole))]:.2f} s; first token p50 "
-            f"{statistics.median(waits):.2f} s, worst {waits[-1]:.2f} s; memory {memory[-1]:.0f} MiB"
-        )
-    print(f"memory over the last 450 requests: {memory[-1] - memory[0]:+.0f} MiB; counted: {engine.statistics()}")
     engine.close()
 
 

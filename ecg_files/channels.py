@@ -10,14 +10,13 @@ from functools import lru_cache
 import numpy as np
 
 from dataset_scripts.errors import EcgInputError
-from ecg_files.ecg_file import EcgFile, one_line
+from ecg_files.ecg_file import SHORTEST_S, EcgFile, one_line
 from ecg_files.limits import Limits
 from modeling_meit.ecg_signal import STANDARD_LEADS, order_leads, signal_problems
 
 _RATES_HZ = (50.0, 50_000.0)
 """Between these lies every ECG recorder; a rate outside them is a unit or a header gone wrong."""
 
-_SHORTEST_S = 1.0
 MOST_SAMPLES = 100_000_000
 """Of all leads together: 400 MB of float32."""
 
@@ -30,6 +29,9 @@ _COMPUTED = {
 """Einthoven's and Goldberger's equations, from leads I and II."""
 
 _NAMES_IN_A_NOTE = 6
+
+FORMATS_WITHOUT_UNIT = ("NumPy", "CSV")
+"""These state neither unit nor, mostly, rate: the user does."""
 
 
 @dataclass(frozen=True)
@@ -116,15 +118,16 @@ def to_ecg_file(found: Channels, name: str, kind: str, limits: Limits) -> EcgFil
     """
     rows, samples = found.values.shape
     check_length(samples, rows, found.sampling_rate, limits)
-    if samples < _SHORTEST_S * found.sampling_rate:
+    if samples < SHORTEST_S * found.sampling_rate:
         raise EcgInputError(
             f"the recording cannot be read as an ECG: {samples} sample{'' if samples == 1 else 's'} at "
-            f"{found.sampling_rate:g} Hz, expected at least {_SHORTEST_S:g} s; give the whole recording"
+            f"{found.sampling_rate:g} Hz, expected at least {SHORTEST_S:g} s; give the whole recording"
         )
     signal, notes = _twelve_leads(found)
     refusals, _ = signal_problems(signal, found.sampling_rate)
     if refusals:
-        raise EcgInputError(f"the recording cannot be read as an ECG: {'; '.join(refusals)}")
+        said = "; ".join(_to_the_user(refusal, kind) for refusal in refusals)
+        raise EcgInputError(f"the recording cannot be read as an ECG: {said}")
     signal = np.ascontiguousarray(signal, dtype=np.float32)
     infinite = np.isinf(signal)
     if infinite.any():
@@ -134,12 +137,26 @@ def to_ecg_file(found: Channels, name: str, kind: str, limits: Limits) -> EcgFil
     return EcgFile(signal, rate, STANDARD_LEADS, one_line(name) or "ecg", kind, (*found.notes, *notes))
 
 
+def _to_the_user(refusal: str, kind: str) -> str:
+    """Return a refusal of `signal_problems` with what somebody can do who holds a file, not an array."""
+    fault, has_advice, _ = refusal.partition("; if ")
+    if not has_advice:
+        return fault
+    if kind in FORMATS_WITHOUT_UNIT:
+        remedy = "choose the unit that the values are in (on the command line --unit uV)"
+    else:
+        remedy = "the scale or unit in the file, or the unit that was given, is wrong: correct it"
+    offset = "; if an electrode's offset was left in, subtract each lead's median" if "mV, and an ECG" in fault else ""
+    return f"{fault}; {remedy}{offset}"
+
+
 def _twelve_leads(found: Channels) -> tuple[np.ndarray, tuple[str, ...]]:
     values, names = found.values, found.names
     if names is None:
         if len(values) != len(STANDARD_LEADS):
             raise EcgInputError(
-                f"{len(values)} leads without names; give their names in order, such as I,II,V1 (command line: --leads)"
+                f"{len(values)} leads without names; give their names in order, such as I,II,V1 "
+                "(on the command line --leads I,II,V1)"
             )
         order = ", ".join(STANDARD_LEADS)
         return values, (f"The file does not name its leads: the order {order} is assumed.",)

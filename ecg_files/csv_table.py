@@ -15,12 +15,14 @@ from dataset_scripts.errors import EcgInputError
 from ecg_files.channels import MOST_SAMPLES, Channels, check_length
 from ecg_files.ecg_file import one_line
 from ecg_files.limits import Limits
+from ecg_files.time_column import rate_of_times, time_column
 from ecg_files.units import to_millivolts
 from modeling_meit.ecg_signal import STANDARD_LEADS
 
 _MOST_COLUMNS = 256
 _LONGEST_LINE = 1 << 20
 _DELIMITERS = (";", "\t", ",")
+_GIVE_RATE = "give it in Hz (on the command line --fs 500)"
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
 
 
@@ -30,13 +32,14 @@ def read_csv(path: Path, fs: float | None, leads: Sequence[str] | None, unit: st
     Args:
         path: of the file: UTF-8, columns separated by comma, semicolon or tab; beside the latter two, decimals may be
             written with a comma.
-        fs: sampling rate in Hz.
+        fs: sampling rate in Hz; None where a column of times gives it.
         leads: names of the columns; not allowed where the first line names them.
         unit: of the values; None: mV.
         limits: see there.
 
     Raises:
-        EcgInputError: no rate; a cell that is no number; lines of unequal length; more than 256 columns.
+        EcgInputError: no rate, or another than that of the times; a cell that is no number; lines of unequal length;
+            more than 256 columns.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -47,13 +50,38 @@ def read_csv(path: Path, fs: float | None, leads: Sequence[str] | None, unit: st
         raise EcgInputError(
             "the table holds no samples, expected one line for each moment and one column for each lead"
         )
-    if fs is None:
-        raise EcgInputError("the table does not say its sampling rate; give it in Hz (command line: --fs)")
     table = np.frombuffer(values, dtype=np.float64).reshape(-1, columns).T
-    check_length(table.shape[1], columns, fs, limits)
-    notes = () if unit else ("The file does not state the unit of its values: mV is assumed.",)
+    names, table, rate, notes = _timed(names, table, fs)
+    check_length(table.shape[1], columns, rate, limits)
+    if unit is None:
+        notes.append("The file does not state the unit of its values: mV is assumed.")
     factor = to_millivolts(unit or "mV")
-    return Channels(table if factor == 1.0 else table / 1000.0 if factor == 1e-3 else table * factor, fs, names, notes)
+    table = table if factor == 1.0 else table / 1000.0 if factor == 1e-3 else table * factor
+    return Channels(table, rate, names, tuple(notes))
+
+
+def _timed(
+    names: Sequence[str] | None, table: np.ndarray, fs: float | None
+) -> tuple[Sequence[str] | None, np.ndarray, float, list[str]]:
+    """Return names and columns without the times, the sampling rate that they or the user give, and notes."""
+    column = None if names is None else time_column(names)
+    if names is None or column is None:
+        if fs is None:
+            raise EcgInputError(f"the table does not say its sampling rate; {_GIVE_RATE}")
+        return names, table, fs, []
+    shown = one_line(names[column], 30)
+    rate, notes = rate_of_times(table[column], names[column], fs), []
+    if rate is None:
+        if fs is None:
+            raise EcgInputError(
+                f"the table does not say its sampling rate: the times in the column {shown!r} do not increase evenly, "
+                f"or in a unit that is not stated; {_GIVE_RATE}"
+            )
+        rate = fs
+        notes.append(f"The times in the column {shown} do not increase evenly: the sampling rate given is taken.")
+    elif fs is None:
+        notes.append(f"The sampling rate, {rate:g} Hz, is that of the times in the column {shown}.")
+    return [*names[:column], *names[column + 1 :]], np.delete(table, column, axis=0), rate, notes
 
 
 def _parsed(file: TextIO, leads: Sequence[str] | None) -> tuple[Sequence[str] | None, array, int]:
@@ -71,19 +99,22 @@ def _parsed(file: TextIO, leads: Sequence[str] | None) -> tuple[Sequence[str] | 
             if not all(_is_number(cell, delimiter) for cell in cells):
                 if leads is not None:
                     raise EcgInputError(
-                        "the table names its leads in its first line; leave the names that you give (--leads) out"
+                        "the table names its leads in its first line; leave out the names that you "
+                        "give (on the command line --leads)"
                     )
                 names = [cell.strip() for cell in cells]
                 continue
             if names is None and columns != len(STANDARD_LEADS):
                 raise EcgInputError(
                     f"the table has {columns} columns and no line of lead names; give the names in order, such as "
-                    "I,II,V1 (command line: --leads)"
+                    "I,II,V1 (on the command line --leads I,II,V1)"
                 )
             columns = columns if names is None else len(names)
         if len(cells) != columns:
             raise EcgInputError(f"line {number} of the table: {len(cells)} values for {columns} leads")
-        values.extend(_numbers(cells, number, delimiter))
+        # What only Python takes for a number, such as 0_1 or digits of another script, is looked at one by one.
+        usual = line.isascii() and "_" not in line
+        values.extend((_numbers if usual else _numbers_one_by_one)(cells, number, delimiter))
         if len(values) > MOST_SAMPLES:
             raise EcgInputError(f"the table has more than {MOST_SAMPLES:,} values; cut out the part to be read")
     return names, values, columns
@@ -124,6 +155,8 @@ def _numbers_one_by_one(cells: list[str], number: int, delimiter: str) -> list[f
 
 def _number(cell: str, delimiter: str) -> float:
     cell = cell.strip()
+    if "_" in cell or not cell.isascii():
+        raise ValueError(f"could not convert string to float: {cell!r}")
     if delimiter != "," and _DECIMAL_COMMA.fullmatch(cell):
         cell = cell.replace(",", ".")
     return float(cell) if cell else float("nan")

@@ -5,6 +5,7 @@ DICOM PS3.3 C.10.9 (Waveform Module) and A.34; lead codes are those of PS3.16, C
 
 from __future__ import annotations
 
+import math
 import re
 import warnings
 from collections.abc import Sequence
@@ -162,8 +163,21 @@ def _read(groups: list[_Group], stored: int, unit: str | None, limits: Limits) -
         notes.append(f"Of {stored} groups of waveforms {f'the group {label}' if label else 'the rhythm'} is read.")
     if len(groups) > 1:
         notes.append(f"{len(groups)} groups of waveforms of the same time are put together.")
+    skew = max((_skew_ms(group) for group in groups), key=abs)
+    if skew:
+        notes.append(f"The file states that channels were sampled up to {skew:.3g} ms apart; this is not corrected.")
     signal = np.stack(values) if values else np.empty((0, groups[0].samples))
     return Channels(signal, groups[0].sampling_rate, names, tuple(notes), tuple(others))
+
+
+def _skew_ms(group: _Group) -> float:
+    """Return how far apart in time the samples of one moment were taken (PS3.3 C.10.9.1.4.2), of the leads."""
+    skews = []
+    for name, channel in zip(group.names, group.item.ChannelDefinitionSequence, strict=True):
+        if lead_called(name):
+            seconds = float(channel.get("ChannelTimeSkew") or 0)
+            skews.append(1000 * (seconds + float(channel.get("ChannelSampleSkew") or 0) / group.sampling_rate))
+    return max(skews) - min(skews) if skews else 0.0
 
 
 def _samples(group: _Group) -> np.ndarray:
@@ -204,8 +218,15 @@ def _physical(stored: np.ndarray, name: str, channel: Any, unit: str | None) -> 
     sensitivity = channel.get("ChannelSensitivity")
     if sensitivity is None:
         raise EcgInputError(f"lead {one_line(name, 30)} has no sensitivity, so its samples stand for no voltage")
+    correction = channel.get("ChannelSensitivityCorrectionFactor")
+    correction = 1.0 if correction is None else float(correction)
+    factor = float(sensitivity) * correction
+    if not (math.isfinite(factor) and factor):
+        raise EcgInputError(
+            f"lead {one_line(name, 30)} has the sensitivity {float(sensitivity):g} and its correction factor "
+            f"{correction:g}, so its samples stand for no voltage; export the file again"
+        )
     units = channel.get("ChannelSensitivityUnitsSequence")
     stated = str(units[0].get("CodeValue") or "") if units else ""
-    factor = float(sensitivity) * float(channel.get("ChannelSensitivityCorrectionFactor") or 1)
     baseline = float(channel.get("ChannelBaseline") or 0)
     return (stored * factor + baseline) * stated_factor(name, stated, unit)

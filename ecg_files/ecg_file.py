@@ -12,6 +12,9 @@ from dataset_scripts.errors import EcgInputError
 
 _LONGEST_NAME = 80
 
+SHORTEST_S = 1.0
+"""Less than one beat of most hearts: nothing shorter is read as an ECG."""
+
 
 @dataclass(frozen=True)
 class EcgFile:
@@ -42,18 +45,25 @@ class EcgFile:
         """Return the stretch from `start_s` on, of `length_s` or of all that follows; it shares memory with this one.
 
         Raises:
-            EcgInputError: it starts before the recording or after its last sample, or has no length.
+            EcgInputError: it starts before the recording, or it would last less than 1 s.
         """
         if not (math.isfinite(start_s) and 0 <= start_s < self.duration):
             raise EcgInputError(
                 f"{self.name} lasts {self.duration:.4g} s, and the start asked for is {start_s:g} s; "
                 "give one from 0 s to less than its length"
             )
-        if length_s is not None and not (math.isfinite(length_s) and length_s * self.sampling_rate >= 1):
-            raise EcgInputError(f"a window of {length_s:g} s holds no sample; give its length in seconds")
-        first = min(round(start_s * self.sampling_rate), self.signal.shape[1] - 1)
+        if length_s is not None and not (math.isfinite(length_s) and length_s >= SHORTEST_S):
+            raise EcgInputError(f"a window of {length_s:g} s, expected at least {SHORTEST_S:g} s; give a longer one")
+        first = round(start_s * self.sampling_rate)
         last = None if length_s is None else first + round(length_s * self.sampling_rate)
-        return replace(self, signal=self.signal[:, first:last])
+        signal = self.signal[:, first:last]
+        if signal.shape[1] < math.floor(SHORTEST_S * self.sampling_rate):
+            left = signal.shape[1] / self.sampling_rate
+            raise EcgInputError(
+                f"{self.name} lasts {self.duration:.4g} s, of which {left:.2g} s follow the start at {start_s:.4g} s, "
+                f"expected at least {SHORTEST_S:g} s; start earlier"
+            )
+        return replace(self, signal=signal)
 
 
 def one_line(text: str, longest: int = _LONGEST_NAME) -> str:

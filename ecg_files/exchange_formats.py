@@ -6,6 +6,7 @@ ANSI/HL7 V3 ECG, R1-2004 (aECG); EN 1064 and ISO 11073-91064 (SCP-ECG); restecg.
 from __future__ import annotations
 
 import warnings
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ def read_exchange_format(path: Path, kind: str, unit: str | None, limits: Limits
 
     Raises:
         EcgInputError: a damaged file, a checksum that does not hold, XML that declares entities, leads at different
-            rates or without a known unit.
+            rates, without a scale or without a known unit.
     """
     module, parser = _PARSERS[kind]
     library = needed(f"ecgdatakit.parsing.parsers.{module}")
@@ -70,6 +71,7 @@ def _channels(record: Any, kind: str, unit: str | None, notes: list[str], limits
     if len({lead.sampling_rate for lead in kept}) > 1:
         raise EcgInputError(f"the {kind} file has leads at different sampling rates, expected one; resample the leads")
     rate = _exact_rate(record.raw_metadata, float(kept[0].sampling_rate))
+    _check_scales(kept, kind)
     starts = [int(lead.annotations.get("start_sample", 1)) - 1 for lead in kept]
     lengths = [start + len(lead.samples) for start, lead in zip(starts, kept, strict=True)]
     check_length(max(lengths), len(kept), rate, limits)
@@ -80,6 +82,20 @@ def _channels(record: Any, kind: str, unit: str | None, notes: list[str], limits
     if min(lengths) < max(lengths) or any(starts):
         notes.append("The leads do not all last equally long: what a lead lacks is taken as missing.")
     return Channels(values, rate, [lead.label for lead in kept], tuple(notes), others)
+
+
+def _check_scales(leads: list[Any], kind: str) -> None:
+    """Refuse leads whose file does not say what one unit of a sample stands for; ecgdatakit takes 1 then.
+
+    Raises:
+        EcgInputError: there are such leads.
+    """
+    without = [one_line(lead.label, 30) for lead in leads if not (lead.adc_resolution and isfinite(lead.resolution))]
+    if without:
+        raise EcgInputError(
+            f"the {kind} file gives no scale for {', '.join(without[:6])}{' and others' if len(without) > 6 else ''}, "
+            "so the samples stand for no voltage; export it again"
+        )
 
 
 def _exact_rate(metadata: dict[str, Any], rounded: float) -> float:

@@ -24,6 +24,7 @@ from ecg_files.handover import read_answer
 from ecg_files.limits import Limits
 
 _START_S = 120.0  # to load the libraries, on a slow disk
+_WAIT_S = 10.0  # for a worker that is free
 _GRACE_S = 5.0  # beyond the limit, which the system holds by itself
 _CODE = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
@@ -43,7 +44,7 @@ class IsolatedReader:
 
     Args:
         limits: of one upload.
-        workers: child processes; as many uploads are read at once, others wait.
+        workers: child processes; as many uploads are read at once, others wait a while and are refused then.
         memory_bytes: that one read may take beside the libraries.
         seconds: of processor and of wall time that one read may take.
     """
@@ -51,9 +52,9 @@ class IsolatedReader:
     def __init__(
         self,
         limits: Limits | None = None,
-        workers: int = 1,
+        workers: int = 2,
         memory_bytes: int = 1 << 30,
-        seconds: float = 20.0,
+        seconds: float = 5.0,
     ) -> None:
         self.limits = limits or Limits()
         self._folder = Path(tempfile.mkdtemp(prefix="meit-reader-"))
@@ -82,12 +83,56 @@ class IsolatedReader:
             unit: see `read_ecg_files`.
 
         Raises:
-            EcgInputError: what `read_ecg_files` refuses; a read that took too much or crashed.
+            EcgInputError: what `read_ecg_files` refuses; ECGs with more than `Limits.values` numbers; a read that took
+                too much or crashed; no worker became free.
             RuntimeError: the reader was closed.
         """
+        return self._read(paths, fs, leads, unit, None)
+
+    def read_stretch(
+        self,
+        paths: Sequence[str | Path],
+        fs: float | None = None,
+        leads: Sequence[str] | None = None,
+        unit: str | None = None,
+        *,
+        record: str | None = None,
+        start_s: float = 0.0,
+        length_s: float,
+    ) -> EcgFile:
+        """Return a stretch of one ECG; the rest of a long recording never leaves the child process.
+
+        Args:
+            paths: of the upload's files.
+            fs: see `read_ecg_files`.
+            leads: see `read_ecg_files`.
+            unit: see `read_ecg_files`.
+            record: name of the ECG; None: the upload holds one.
+            start_s: where the stretch begins, in seconds.
+            length_s: of the stretch; less where the recording ends before.
+
+        Raises:
+            EcgInputError: as `read`; several ECGs and none is named, or the recording does not reach `start_s`.
+            RuntimeError: the reader was closed.
+        """
+        stretch = {"record": record, "start_s": start_s, "length_s": length_s}
+        (found,) = self._read(paths, fs, leads, unit, stretch)
+        return found
+
+    def _read(
+        self,
+        paths: Sequence[str | Path],
+        fs: float | None,
+        leads: Sequence[str] | None,
+        unit: str | None,
+        stretch: dict[str, Any] | None,
+    ) -> list[EcgFile]:
         if self._closed:
             raise RuntimeError("this reader was closed")
-        worker = self._idle.get()
+        try:
+            worker = self._idle.get(timeout=_WAIT_S)
+        except queue.Empty:
+            raise EcgInputError("the server is busy reading other files; try again in a moment") from None
         try:
             folder = Path(tempfile.mkdtemp(dir=self._folder))
             try:
@@ -96,6 +141,7 @@ class IsolatedReader:
                     "fs": None if fs is None else float(fs),
                     "leads": None if leads is None else list(leads),
                     "unit": unit,
+                    "stretch": stretch,
                     "limits": asdict(self.limits),
                     "folder": str(folder),
                 }

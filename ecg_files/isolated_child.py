@@ -14,10 +14,12 @@ import os
 import signal
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from dataset_scripts.errors import EcgInputError
+from ecg_files.ecg_file import EcgFile
 from ecg_files.handover import write_ecgs, write_refusal
 from ecg_files.limits import Limits
 from ecg_files.read import read_ecg_files
@@ -70,9 +72,11 @@ def _here(request: dict[str, Any]) -> int:
     folder = Path(request["folder"])
     tempfile.tempdir = str(folder)
     try:
-        ecgs = read_ecg_files(
-            request["paths"], request["fs"], request["leads"], request["unit"], Limits(**request["limits"])
-        )
+        limits = Limits(**request["limits"])
+        ecgs = read_ecg_files(request["paths"], request["fs"], request["leads"], request["unit"], limits)
+        if request["stretch"] is not None:
+            ecgs = [_stretch(ecgs, **request["stretch"])]
+        _check_values(ecgs, limits)
         write_ecgs(folder, ecgs)
     except EcgInputError as error:
         write_refusal(folder, str(error))
@@ -81,6 +85,25 @@ def _here(request: dict[str, Any]) -> int:
     except Exception as error:  # whatever a library ran into: it is said, and the next upload finds a fresh fork
         write_refusal(folder, f"the upload cannot be read ({type(error).__name__}); export it again")
     return 0
+
+
+def _stretch(ecgs: Sequence[EcgFile], record: str | None, start_s: float, length_s: float) -> EcgFile:
+    chosen = [ecg for ecg in ecgs if record in (None, ecg.name)]
+    if len(chosen) == 1:
+        return chosen[0].window(start_s, length_s)
+    names = ", ".join(ecg.name for ecg in ecgs)
+    if not chosen:
+        raise EcgInputError(f"the upload holds no record {str(record)[:80]!r}, it has: {names}")
+    raise EcgInputError(f"the upload holds {len(ecgs)} ECGs ({names}); name one of them as record, or send one")
+
+
+def _check_values(ecgs: Sequence[EcgFile], limits: Limits) -> None:
+    values = sum(ecg.signal.size for ecg in ecgs)
+    if values > limits.values:
+        raise EcgInputError(
+            f"the upload holds {values / 12:,.0f} samples of 12 leads, expected {limits.values / 12:,.0f} at most "
+            f"({limits.values / 12 / 500 / 60:.3g} min at 500 Hz); give a shorter recording, or fewer at once"
+        )
 
 
 def _limit(memory_bytes: int, seconds: float, file_bytes: int) -> None:

@@ -39,12 +39,12 @@ def read_npy(path: Path, fs: float | None, leads: Sequence[str] | None, unit: st
     count = len(STANDARD_LEADS if leads is None else leads)
     if not isinstance(stored, np.ndarray) or stored.ndim != 2 or count not in stored.shape:
         shape = getattr(stored, "shape", "several arrays")
-        given = "whose names are not given (command line: --leads)" if leads is None else "given"
+        given = "whose names are not given (on the command line --leads I,II,V1)" if leads is None else "given"
         raise EcgInputError(f"the array holds {shape}, expected ({count}, T) or (T, {count}) for {count} leads {given}")
     if stored.dtype != np.int16 and not np.issubdtype(stored.dtype, np.floating):
         raise EcgInputError(f"the array holds {stored.dtype}, expected floats in mV or int16 in uV")
     if fs is None:
-        raise EcgInputError("the array does not say its sampling rate; give it in Hz (command line: --fs)")
+        raise EcgInputError("the array does not say its sampling rate; give it in Hz (on the command line --fs 500)")
     rows = stored if stored.shape[0] == count else stored.T
     check_length(rows.shape[1], count, fs, limits)
     is_microvolts = stored.dtype == np.int16

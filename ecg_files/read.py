@@ -11,8 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from dataset_scripts.errors import EcgInputError
-from dataset_scripts.signals.length import check_rate
-from ecg_files.channels import Channels, to_ecg_file
+from ecg_files.channels import FORMATS_WITHOUT_UNIT, Channels, to_ecg_file
 from ecg_files.content import KINDS, check_regular, content_kind, not_an_ecg
 from ecg_files.csv_table import read_csv
 from ecg_files.dicom import read_dicom
@@ -24,13 +23,15 @@ from ecg_files.numpy_array import read_npy
 from ecg_files.units import check_unit
 from ecg_files.unpack import unpack
 from ecg_files.wfdb_reader import read_wfdb_channels, signal_files
+from modeling_meit.ecg_signal import check_sampling_rate
 
 _LOCAL = Limits(bytes=2 << 30, records=100_000, zip_members=100_000, zip_bytes=4 << 30)
 """For a file on the user's own disk."""
 
 _LONGEST_MESSAGE = 600
-_UNNAMED = ("NumPy", "CSV")
 _NAMES_IN_A_MESSAGE = 10
+_BY_NAME = "(on the command line --record NAME)"
+_EXPECTED_RATE = "expected a positive number of Hz; correct it (on the command line --fs 500)"
 
 
 class _Said:
@@ -38,7 +39,11 @@ class _Said:
 
     def __init__(self, fs: float | None, leads: Sequence[str] | None, unit: str | None) -> None:
         if fs is not None:
-            check_rate(fs, "correct the rate that you give (--fs)")
+            try:
+                check_sampling_rate(fs)
+            except ValueError as error:
+                given = "not a number" if fs != fs else one_line(repr(fs), 30)
+                raise EcgInputError(f"the sampling rate that you give is {given}, {_EXPECTED_RATE}") from error
         check_unit(unit)
         self.fs, self.leads, self.unit = fs, leads, unit
 
@@ -54,9 +59,10 @@ def read_ecg_file(
 
     Args:
         path: a file of any type in docs/files.md; of a WFDB record also its .dat, or its path without ending.
-        fs: sampling rate in Hz; needed for .npy and CSV, and else only allowed if it is the file's.
+        fs: sampling rate in Hz; needed for .npy and for CSV without a column of times, and else only allowed where the
+            file states none, or the same.
         leads: names of the leads in their order, for .npy and for CSV without a line of names.
-        unit: "uV", "mV" or "V", for a file that does not state it.
+        unit: "nV", "uV", "mV" or "V", for a file that does not state it.
         record: name of the ECG to take where the file holds several.
 
     Raises:
@@ -77,11 +83,11 @@ def read_ecg_file(
         if len(chosen) != 1:
             count = f"{len(chosen)} ECGs" if chosen else "no ECG"
             raise EcgInputError(
-                f"{path} holds {count} named {one_line(record)!r}; it holds {_names(ecgs)}: correct --record"
+                f"{path} holds {count} named {one_line(record)!r}; it holds {_names(ecgs)}: correct the name {_BY_NAME}"
             )
         return chosen[0]
     if len(ecgs) != 1:
-        raise EcgInputError(f"{path} holds {len(ecgs)} ECGs ({_names(ecgs)}); choose one with --record")
+        raise EcgInputError(f"{path} holds {len(ecgs)} ECGs ({_names(ecgs)}); choose one by its name {_BY_NAME}")
     return ecgs[0]
 
 
@@ -198,7 +204,7 @@ def _read_together(files: dict[str, Path], said: _Said, limits: Limits, linked: 
 
 
 def _read_wfdb(record: Path, said: _Said, limits: Limits) -> EcgFile:
-    return _finished(read_wfdb_channels(record, said.unit), record.name, "WFDB", said, limits)
+    return _finished(read_wfdb_channels(record, said.unit, said.fs), record.name, "WFDB", said, limits)
 
 
 def _read_other(path: Path, kind: str, said: _Said, limits: Limits) -> EcgFile:
@@ -216,15 +222,16 @@ def _read_other(path: Path, kind: str, said: _Said, limits: Limits) -> EcgFile:
 
 
 def _finished(found: Channels, name: str, kind: str, said: _Said, limits: Limits) -> EcgFile:
-    if kind not in _UNNAMED:
+    if kind not in FORMATS_WITHOUT_UNIT:
         if said.leads is not None:
             raise EcgInputError(
-                "the file names the leads itself; leave the names that you give (--leads) out, or correct the file"
+                "the file names the leads itself; leave out the names that you give (on the command line --leads), or "
+                "correct the file"
             )
         if said.fs is not None and abs(said.fs - found.sampling_rate) > 1e-6 * found.sampling_rate:
             raise EcgInputError(
-                f"the file says {found.sampling_rate:g} Hz and you {said.fs:g} Hz (--fs); "
-                "leave yours out, or correct the file"
+                f"the file says {found.sampling_rate:g} Hz and you {said.fs:g} Hz; leave yours out "
+                "(on the command line --fs), or correct the file"
             )
     return to_ecg_file(found, name, kind, limits)
 

@@ -7,7 +7,7 @@ from ecg_files.ecg_file import one_line
 
 _TO_MILLIVOLTS = {"nv": 1e-6, "uv": 1e-3, "mv": 1.0, "v": 1e3}
 _MICRO = str.maketrans({"\N{MICRO SIGN}": "u", "\N{GREEK SMALL LETTER MU}": "u"})
-UNITS = ("uV", "mV", "V")
+UNITS = ("nV", "uV", "mV", "V")
 """What a user may say of a file that does not."""
 
 
@@ -20,14 +20,15 @@ def to_millivolts(unit: str) -> float | None:
 
 
 def check_unit(unit: str | None) -> None:
-    """Refuse a unit that a user gave and that is none of `UNITS`.
+    """Refuse a unit that a user gave and `to_millivolts` does not know.
 
     Raises:
         EcgInputError: it is not.
     """
-    if unit is not None and unit not in UNITS:
+    if unit is not None and to_millivolts(unit) is None:
         raise EcgInputError(
-            f"unit {unit!r}, expected one of {', '.join(UNITS)}; correct the unit that you give (--unit)"
+            f"unit {one_line(unit, 30)!r}, expected one of {', '.join(UNITS)}; correct the unit that you give "
+            "(on the command line --unit uV)"
         )
 
 
@@ -45,12 +46,13 @@ def stated_factor(lead: str, stated: str, unit: str | None) -> float:
     if stated and unit is not None and to_millivolts(stated) != to_millivolts(unit):
         raise EcgInputError(
             f"the file says that lead {one_line(lead, 30)} is in {one_line(stated, 30)!r}, not {unit}; "
-            "leave the unit (--unit) out"
+            "leave out the unit that you give (on the command line --unit)"
         )
     factor = to_millivolts(stated or unit or "")
     if factor is None:
         said = f"in {one_line(stated, 30)!r}" if stated else "without a unit"
         raise EcgInputError(
-            f"lead {one_line(lead, 30)} is {said}, expected uV, mV or V; correct the file, or give the unit (--unit)"
+            f"lead {one_line(lead, 30)} is {said}, expected uV, mV or V; correct the file, or give the unit where it "
+            "states none (on the command line --unit uV)"
         )
     return factor

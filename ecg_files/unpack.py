@@ -13,6 +13,7 @@ from ecg_files.ecg_file import one_line
 from ecg_files.limits import Limits
 
 _END_BYTES = 22 + 65535  # the end record and the longest comment
+_ZIP64_BYTES = 56 + 20  # the record that stands in for the end record, and the locator between the two
 _ENTRY_BYTES = 1024  # of the directory: an entry's 46 and a generous name
 _HARMLESS_BYTES = 1 << 20  # no bomb, whatever the ratio
 _CHUNK = 1 << 18
@@ -51,13 +52,35 @@ def unpack(archive: Path, folder: Path, limits: Limits) -> list[dict[str, Path]]
 def _check_directory(archive: Path, limits: Limits) -> None:
     """Refuse a zip by the size of its list of members, before that list takes memory."""
     with archive.open("rb") as file:
-        file.seek(max(archive.stat().st_size - _END_BYTES, 0))
+        start = max(archive.stat().st_size - _END_BYTES - _ZIP64_BYTES, 0)
+        file.seek(start)
         end = file.read()
     at = end.rfind(b"PK\x05\x06")
     if at < 0 or len(end) < at + 22:
         raise EcgInputError("the zip is cut short: it has no list of its files; get it again")
-    if int.from_bytes(end[at + 12 : at + 16], "little") > limits.zip_members * _ENTRY_BYTES:
+    if end[max(at - 20, 0) : at].startswith(b"PK\x06\x07"):
+        size = _zip64_directory_bytes(end[:at], start)
+    else:
+        size = int.from_bytes(end[at + 12 : at + 16], "little")
+    if size > limits.zip_members * _ENTRY_BYTES:
         raise EcgInputError(_too_many(limits))
+
+
+def _zip64_directory_bytes(end: bytes, start: int) -> int:
+    """Return what zipfile takes, once there is one, for the size of the list of members: that of the zip64 record.
+
+    Args:
+        end: of the archive, up to its end record, which the locator stands before, and before that the record.
+        start: of `end` in the archive.
+
+    Raises:
+        EcgInputError: the record is elsewhere than the locator says, where zipfile's versions differ.
+    """
+    at = len(end) - _ZIP64_BYTES
+    stated = int.from_bytes(end[-12:-4], "little")
+    if at < 0 or end[at : at + 4] != b"PK\x06\x06" or stated != start + at:
+        raise EcgInputError("the zip's list of files is not where it says; pack it again")
+    return int.from_bytes(end[at + 40 : at + 48], "little")
 
 
 def _check_members(members: list[zipfile.ZipInfo], limits: Limits) -> None:
@@ -99,12 +122,13 @@ def _written(
 ) -> list[dict[str, Path]]:
     folders: dict[str, dict[str, Path]] = {}
     left = limits.zip_bytes
+    stems = {PurePosixPath(info.filename).stem for info in members}
     for number, info in enumerate(members):
         inside = PurePosixPath(info.filename)
         files = folders.setdefault(str(inside.parent), {})
         here = folder / f"folder{list(folders).index(str(inside.parent))}"
         here.mkdir(exist_ok=True)
-        name = inside.name if _PLAIN.fullmatch(inside.name) else f"file{number}"
+        name = inside.name if _PLAIN.fullmatch(inside.name) else _numbered(number, stems)
         with opened.open(info) as packed, (here / name).open("xb") as file:
             while chunk := packed.read(min(_CHUNK, left + 1)):
                 left -= len(chunk)
@@ -113,6 +137,14 @@ def _written(
                 file.write(chunk)
         files[name] = here / name
     return list(folders.values())
+
+
+def _numbered(number: int, stems: set[str]) -> str:
+    """Return a name for a file whose own is not plain, such as no file of the zip has before its ending."""
+    name = f"file{number}"
+    while name in stems:
+        name = f"_{name}"
+    return name
 
 
 def _is_litter(name: str) -> bool:

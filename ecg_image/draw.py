@@ -18,7 +18,8 @@ from ecg_image.trace import checked_signal, measured_runs
 
 _MIN_WIDTH_PX, _MAX_WIDTH_PX = 200, 10_000
 # Wider papers are made anew for each page: what is kept stays under 100 MB.
-_MAX_KEPT_PX = 2500
+_MAX_KEPT_PX = 2200
+_KEPT_PAPERS, _KEPT_FORMS = 2, 4
 
 
 def draw_ecg(
@@ -27,6 +28,7 @@ def draw_ecg(
     width_px: int = 1600,
     title: str | None = None,
     footer: str | None = None,
+    *,
     paper_speed: float = 25.0,
     gain: float = 10.0,
     paper: str = "a4",
@@ -60,10 +62,11 @@ def draw_ecg(
     duration = signal.shape[1] / sampling_rate
     page = standard_page(duration, paper_speed, gain, paper, layout)
     scale = width_px / page.width
+    extent = page.extent(duration)
     if heat is None and width_px <= _MAX_KEPT_PX:
-        pixels = _kept_form(page, width_px, duration).copy()
+        pixels = _kept_form(page, width_px, extent).copy()
     else:
-        pixels = _form(page, width_px, duration, heat)
+        pixels = _form(page, width_px, extent, heat)
     for baseline in page.baselines:
         lines = [
             run * scale
@@ -84,14 +87,14 @@ def _radius(scale: float) -> float:
     return max(1.0, INK_MM * scale) / 2
 
 
-def _form(page: Page, width_px: int, duration: float, heat: Heat | None = None) -> np.ndarray:
+def _form(page: Page, width_px: int, extent: str, heat: Heat | None = None) -> np.ndarray:
     """The page before the traces: paper, colour, pulses, the marks between columns, and what it always says.
 
     Returns:
         uint8 [height, width, 4]: red, green, blue, 255.
     """
     scale = width_px / page.width
-    texts = fixed_texts(page, duration)
+    texts = fixed_texts(page, extent)
     height_px = round(page.height * scale)
     ruled = _kept_paper if width_px <= _MAX_KEPT_PX else ruled_paper
     pixels = ruled(width_px, height_px, scale, page.grid).copy()
@@ -108,9 +111,9 @@ def _form(page: Page, width_px: int, duration: float, heat: Heat | None = None) 
     return pixels
 
 
-_kept_paper = lru_cache(maxsize=2)(ruled_paper)
-# Of records that are as long the page before the traces is the same.
-_kept_form = lru_cache(maxsize=4)(_form)
+_kept_paper = lru_cache(maxsize=_KEPT_PAPERS)(ruled_paper)
+# The same for records of which a page shows as much, and says so in the same words.
+_kept_form = lru_cache(maxsize=_KEPT_FORMS)(_form)
 
 
 def _colour(pixels: np.ndarray, found: Iterable[Band], scale: float) -> None:

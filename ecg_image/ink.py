@@ -27,10 +27,10 @@ def draw_lines(pixels: np.ndarray, lines: Sequence[np.ndarray], radius: float) -
 
     Args:
         pixels: of the image, uint8 [height, width, 4]: red, green, blue, 255; all ink must fall inside it.
-        lines: each [n, 2] with n at least 2: x, y in pixels from the image's upper left corner; x never falls.
+        lines: each [n, 2] with n at least 2: x, y in pixels from the image's upper left corner; x never falls. Of no
+            length it is a dot.
         radius: of the pen, in pixels, at least 0.5.
     """
-    lines = [line for line in lines if len(line) > 1]
     if not lines:
         return
     columns, reach = _thin_columns(radius)

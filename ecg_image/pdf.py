@@ -33,6 +33,7 @@ def draw_ecg_pdf(
     sampling_rate: float,
     title: str | None = None,
     footer: str | None = None,
+    *,
     paper_speed: float = 25.0,
     gain: float = 10.0,
     paper: str = "a4",
@@ -63,7 +64,7 @@ def draw_ecg_pdf(
     signal = checked_signal(signal, sampling_rate)
     duration = signal.shape[1] / sampling_rate
     page = standard_page(duration, paper_speed, gain, paper, layout)
-    texts = [*fixed_texts(page, duration), *free_texts(page, title, footer)]
+    texts = [*fixed_texts(page, page.extent(duration)), *free_texts(page, title, footer)]
     sheets = _text_pages(page, text or ())
     heading = clean(title).partition("\n")[0] if title else "12-lead ECG"
     file = BytesIO()
@@ -144,9 +145,8 @@ def _draw_ink(canvas: Canvas, page: Page, signal: np.ndarray, sampling_rate: flo
 
 def _stroke(canvas: Canvas, points: Sequence[Sequence[float]]) -> None:
     """Draw a line in steps of a thousandth of a millimetre."""
-    if len(points) > 1:
-        steps = [f"{x:.3f} {y:.3f} l" for x, y in points[1:]]
-        canvas.drawPath(PDFPathObject([f"{points[0][0]:.3f} {points[0][1]:.3f} m", *steps]))
+    steps = [f"{x:.3f} {y:.3f} l" for x, y in points[1:]]
+    canvas.drawPath(PDFPathObject([f"{points[0][0]:.3f} {points[0][1]:.3f} m", *steps]))
 
 
 @lru_cache(maxsize=1)

@@ -30,6 +30,7 @@ def draw_ecg_svg(
     signal: np.ndarray,
     sampling_rate: float,
     label: str,
+    *,
     paper_speed: float = 25.0,
     gain: float = 10.0,
     heat: Heat | None = None,
@@ -57,7 +58,7 @@ def draw_ecg_svg(
     duration = signal.shape[1] / sampling_rate
     page = standard_page(duration, paper_speed, gain, layout=layout)
     end = _BOTTOM_MM if heat is None else _HEAT_BOTTOM_MM
-    *texts, extent, notice = fixed_texts(page, duration)
+    *texts, extent, notice = fixed_texts(page, page.extent(duration))
     # Closer to the paper than on a sheet, which has room for a footer.
     below = page.grid[3] + LEGEND_BELOW_MM
     if heat is None:
@@ -78,6 +79,7 @@ def svg_file(
     label: str,
     title: str | None = None,
     footer: str | None = None,
+    *,
     paper_speed: float = 25.0,
     gain: float = 10.0,
     paper: str = "a4",
@@ -107,7 +109,7 @@ def svg_file(
     signal = checked_signal(signal, sampling_rate)
     duration = signal.shape[1] / sampling_rate
     page = standard_page(duration, paper_speed, gain, paper, layout)
-    texts = [*fixed_texts(page, duration), *free_texts(page, title, footer)]
+    texts = [*fixed_texts(page, page.extent(duration)), *free_texts(page, title, footer)]
     colours = {"ink": INK, "heat": HEAT_COLOUR, "width": INK_MM / _FILE_UNIT_MM}
     legend_y = page.grid[3] + LEGEND_BELOW_MM
     return (
@@ -153,8 +155,8 @@ def _drawing(
 def _path(points: np.ndarray, unit: float) -> str:
     """Path data of a line [n, 2] in mm: its first point, then whole steps of a unit."""
     units = np.rint(points / unit).astype(np.int64)
-    steps = "".join(f"{x:d},{y:d} " for x, y in np.diff(units, axis=0).tolist())
-    return f"M{units[0, 0]},{units[0, 1]}l{steps.rstrip()}" if steps else ""
+    steps = " ".join(f"{x:d},{y:d}" for x, y in np.diff(units, axis=0).tolist())
+    return f"M{units[0, 0]},{units[0, 1]}l{steps}"
 
 
 def _ruling(page: Page, name: str) -> str:

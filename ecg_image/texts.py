@@ -114,14 +114,14 @@ def cut(text: str, size: float, width: float, lines: int) -> list[str]:
     return kept
 
 
-def fixed_texts(page: Page, duration: float) -> list[Text]:
-    """Return what a page always says: lead names, speed and gain, the time shown, the research-use notice."""
+def fixed_texts(page: Page, extent: str) -> list[Text]:
+    """Return what a page always says: lead names, speed and gain, its `extent`, the research-use notice."""
     _, _, right, bottom = page.grid
     above = min(13.0, 0.325 * page.row_mm)
     return [
         *(Text(panel.lead, panel.x + 1.5, panel.baseline - above, 4.0) for panel in page.panels),
         Text(f"{page.paper_speed:g} mm/s   {page.gain:g} mm/mV", page.margin, bottom + 5.0, _BODY_MM),
-        Text(page.extent(duration), right, bottom + 5.0, _BODY_MM, "end"),
+        Text(extent, right, bottom + 5.0, _BODY_MM, "end"),
         Text(RESEARCH_USE_NOTICE, page.margin, bottom + 14.7, _SMALL_MM),
     ]
 

@@ -30,6 +30,7 @@ def checked_signal(signal: np.ndarray, sampling_rate: float) -> np.ndarray:
 def measured_runs(page: Page, panel: Panel, lead: np.ndarray, sampling_rate: float) -> list[np.ndarray]:
     """Return a panel's trace as lines of points [n, 2] (x, y in mm of the page), one for each stretch without a gap.
 
+    A sample between two gaps is a line of no length, from itself to itself: a round pen's dot.
     Empty where the record ends before the panel begins, or nothing of it was measured. Where the trace leaves the
     paper it runs along the edge, as a recorder's pen does.
 
@@ -53,7 +54,7 @@ def measured_runs(page: Page, panel: Panel, lead: np.ndarray, sampling_rate: flo
         runs = [points]
     else:
         runs = np.split(points, np.flatnonzero(np.diff(measured)) + 1)[0 if measured[0] else 1 :: 2]
-    return [_held(run, top, bottom) for run in runs]
+    return [_held(run if len(run) > 1 else run.repeat(2, axis=0), top, bottom) for run in runs]
 
 
 def _held(points: np.ndarray, top: float, bottom: float) -> np.ndarray:

@@ -13,8 +13,8 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.signal import find_peaks
 
 QRS_SPEED = 0.045
-"""Part of the largest spatial velocity at which the QRS begins and ends. On simulated beats 0.07 has no bias; real ones
-end less sharply, and this is what gives normal adults of PTB-XL the usual 88 ms (docs/measurements.md)."""
+"""Part of the largest spatial velocity at which the QRS begins and ends. Simulated waves end more sharply than real
+ones, so on them this is a few milliseconds too wide (docs/measurements.md)."""
 
 QRS_SPEED_FLOOR = 5.0
 """In mV/s: below it no QRS goes on. Nor does it below `NOISE_SPEED` times what a fifth of the beat stays under."""
@@ -79,11 +79,22 @@ def smoothed(beat: np.ndarray, sampling_rate: float) -> np.ndarray:
     return np.where(known, soft / np.maximum(weight, 1e-9), np.nan)
 
 
+def _whole_leads(beat: np.ndarray, first: int, last: int) -> np.ndarray:
+    """Return the leads of a beat [K, T] that have no gap from sample `first` to `last`."""
+    return beat[np.isfinite(beat[:, first : last + 1]).all(axis=1)]
+
+
+def _held(beat: np.ndarray, first: int, last: int) -> tuple[int, int]:
+    """Return the first and last sample of a stretch that any lead holds; what is beyond belongs to other beats."""
+    known = np.flatnonzero(np.isfinite(beat[:, first : last + 1]).any(axis=0))
+    return (first + int(known[0]), first + int(known[-1])) if len(known) else (last, first)
+
+
 def t_end(beat: np.ndarray, onset: int, end: int, latest: int, rr_s: float, sampling_rate: float) -> float | None:
-    """Return the end of T as a sample (with fraction); None where no T wave stands out.
+    """Return the end of T as a sample (with fraction); None where no T wave stands out, or part of it is missing.
 
     Args:
-        beat: [K, T] in mV, level with the PR segment.
+        beat: [K, T] in mV, level with the PR segment; leads with a gap (NaN) in what is searched take no part.
         onset: of the QRS.
         end: of the QRS.
         latest: the last sample that may be of the T wave: before the next P or QRS.
@@ -92,12 +103,15 @@ def t_end(beat: np.ndarray, onset: int, end: int, latest: int, rr_s: float, samp
     """
     root = np.sqrt(rr_s)
     first = end + round(0.06 * sampling_rate)
-    last = min(beat.shape[1] - 1, latest, onset + round(LATEST_T * root * sampling_rate))
+    wanted = min(beat.shape[1] - 1, latest, onset + round(LATEST_T * root * sampling_rate))
+    last = _held(beat, first, wanted)[1]
     if last - first < round(0.1 * sampling_rate):
         return None
-    beat = smoothed(beat, sampling_rate)
+    beat = smoothed(_whole_leads(beat, first, last), sampling_rate)
+    if not beat.any():
+        return None
     length = np.linalg.norm(beat[:, first : last + 1], axis=0)
-    peaks, _ = find_peaks(length, prominence=PROMINENCE * float(np.nanmax(length)))
+    peaks, _ = find_peaks(length, prominence=PROMINENCE * float(length.max()))
     if not len(peaks):
         return None
     late = ((peaks + first - onset) / sampling_rate - T_PEAK * root) / T_PEAK_SPREAD_S
@@ -107,26 +121,30 @@ def t_end(beat: np.ndarray, onset: int, end: int, latest: int, rr_s: float, samp
     wave = direction @ beat[:, peak : last + 1]
     slope = np.gradient(wave) if len(wave) > 1 else np.zeros(1)
     steepest = int(np.argmin(slope[: round(0.2 * sampling_rate)]))
-    if slope[steepest] >= 0:
+    cut_short = last < wanted and steepest == len(slope) - 1
+    if slope[steepest] >= 0 or cut_short:
         return None
     return peak + steepest - wave[steepest] / slope[steepest]
 
 
 def p_onset(beat: np.ndarray, onset: int, earliest: int, sampling_rate: float) -> tuple[int, int] | None:
-    """Return the onset and the peak of P as samples; None where no wave stands out before the QRS.
+    """Return the onset and the peak of P as samples; None where no wave stands out, or part of it is missing.
 
     Args:
-        beat: [K, T] in mV, level with the PR segment.
+        beat: [K, T] in mV, level with the PR segment; leads with a gap (NaN) in what is searched take no part.
         onset: of the QRS.
         earliest: the first sample that may be of a P wave: after the T wave before.
         sampling_rate: in Hz.
     """
-    first, last = max(0, earliest), onset - round(0.04 * sampling_rate)
+    last = onset - round(0.04 * sampling_rate)
+    first = _held(beat, max(0, earliest), last)[0]
     if last - first < round(0.06 * sampling_rate):
         return None
-    beat = smoothed(beat, sampling_rate)
+    beat = smoothed(_whole_leads(beat, first, last), sampling_rate)
+    if not beat.any():
+        return None
     length = np.linalg.norm(beat[:, first : last + 1], axis=0)
-    peaks, found = find_peaks(length, prominence=PROMINENCE * float(np.nanmax(length)))
+    peaks, found = find_peaks(length, prominence=PROMINENCE * float(length.max()))
     if not len(peaks):
         return None
     peak = first + int(peaks[np.argmax(found["prominences"])])

@@ -16,7 +16,8 @@ T_WAVE_S = 0.36
 
 _HEIGHT = 0.3  # of a usual QRS
 _T_HEIGHT = 0.5  # of the QRS before
-_WINDOW_S = 2.0  # holds a QRS unless the heart stands still
+_WINDOW_S = 1.2  # most hold a QRS unless there are fewer than 25 a minute
+_STEEPEST = 2.0  # so many times a usual QRS counts at most, of a wave before a T wave
 _REACH_S = 0.06
 
 
@@ -30,6 +31,16 @@ def spatial_activity(leads: np.ndarray, sampling_rate: float) -> np.ndarray:
     return np.convolve(speed, np.hanning(width + 2)[1:-1] / (width / 2), mode="same")
 
 
+def usual_height(curve: np.ndarray, sampling_rate: float) -> float:
+    """Return how high a curve [T] rises in most heartbeats: the median of its highest value in each 1.2 s.
+
+    A burst of noise, a large extrasystole or a few artefacts do not move it, and neither does a pause.
+    """
+    window = min(len(curve), max(1, round(_WINDOW_S * sampling_rate)))
+    highest = np.sort(curve[: len(curve) // window * window].reshape(-1, window).max(axis=1))
+    return float(highest[len(highest) // 2])
+
+
 def r_peaks(signal: np.ndarray, sampling_rate: float) -> np.ndarray:
     """Return the samples [n] at which the heart vector is longest, one a QRS.
 
@@ -39,10 +50,7 @@ def r_peaks(signal: np.ndarray, sampling_rate: float) -> np.ndarray:
     """
     leads: np.ndarray = (signal[INDEPENDENT_ROWS] if len(signal) == 12 else signal).astype(np.float64)
     activity = spatial_activity(leads, sampling_rate)
-    window = min(len(activity), round(_WINDOW_S * sampling_rate))
-    windows = activity[: len(activity) // window * window].reshape(-1, window)
-    # The median of the highest: neither a pause nor a burst nor one large extrasystole moves it.
-    usual = float(np.median(windows.max(axis=1)))
+    usual = usual_height(activity, sampling_rate)
     peaks, _ = find_peaks(activity, height=_HEIGHT * usual, distance=max(1, round(REFRACTORY_S * sampling_rate)))
     length = np.sqrt(np.sum((leads - np.median(leads, axis=1, keepdims=True)) ** 2, axis=0))
     reach = round(_REACH_S * sampling_rate)
@@ -50,7 +58,7 @@ def r_peaks(signal: np.ndarray, sampling_rate: float) -> np.ndarray:
     last = -np.inf
     for peak in peaks:
         soon = peak - last < T_WAVE_S * sampling_rate
-        if soon and activity[peak] < _T_HEIGHT * activity[int(last)]:
+        if soon and activity[peak] < _T_HEIGHT * min(float(activity[int(last)]), _STEEPEST * usual):
             continue
         last = peak
         start, end = max(0, peak - reach), min(len(length), peak + reach + 1)

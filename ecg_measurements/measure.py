@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 
 from dataset_scripts.errors import EcgInputError
-from ecg_measurements.delineation import p_onset, smoothed, t_end
+from ecg_measurements.delineation import T_PEAK, p_onset, smoothed, t_end
 from ecg_measurements.detection import REFRACTORY_S, r_peaks, spatial_activity
+from ecg_measurements.impulses import find_impulses, impulse_count
 from ecg_measurements.measurements import Measurements
 from ecg_measurements.median_beat import PREMATURE, MedianBeat, beat_stack, dominant_beats, median_of
 from ecg_measurements.pacing import has_pacing_spikes
@@ -72,7 +73,14 @@ def measure_ecg(signal: np.ndarray, sampling_rate: float) -> Measurements:
     if signal.shape[1] < 2 * sampling_rate:
         return Measurements(notes=(f"Only {signal.shape[1] / sampling_rate:.1f} s long: too short to be measured.",))
     longest = round(LONGEST_S * sampling_rate)
-    prepared = prepare(signal[:, :longest], sampling_rate)
+    beginning = signal[:, :longest]
+    impulses = find_impulses(beginning, sampling_rate)
+    prepared = prepare(np.where(impulses, np.nan, beginning), sampling_rate)
+    if impulses.any():
+        count = impulse_count(impulses)
+        spikes = "one narrow spike" if count == 1 else f"{count} narrow spikes"
+        left_out = f"Left out: {spikes} far larger than the QRS complexes."
+        prepared = replace(prepared, notes=(left_out, *prepared.notes))
     if signal.shape[1] > longest:
         first = f"Measured on the first {LONGEST_S:g} s of {signal.shape[1] / sampling_rate:.0f} s."
         prepared = replace(prepared, notes=(first, *prepared.notes))
@@ -105,7 +113,7 @@ def _measured(prepared: Prepared, peaks: np.ndarray) -> Measurements:
         notes.append("Too many samples are missing: only the rate is measured.")
     elif dominant.mean() < FEW_ALIKE or len(chosen) < FEWEST_BEATS:
         notes.append("No form of beat prevails: only the rate is measured.")
-    elif _noise(stacked, beat) > NOISY:
+    elif not _noise(stacked, beat) <= NOISY:  # NaN: no beat is known well enough
         notes.append("Too noisy for intervals and axis: only the rate is measured.")
     else:
         axis, why = _axis(beat, prepared.frontal)
@@ -166,12 +174,20 @@ def _stack(prepared: Prepared, peaks: np.ndarray, chosen: np.ndarray) -> np.ndar
 
 
 def _noise(stacked: np.ndarray, beat: MedianBeat) -> float:
-    """Return what the beats [n, K, T] have beside their median round the QRS, as a part of its length."""
+    """Return what the beats [n, K, T] have beside their median round the QRS, as a part of its length.
+
+    NaN where no beat was measured there in all the leads that its median has.
+    """
     near = slice(max(0, beat.qrs_onset - round(0.06 * WORKING_RATE)), beat.qrs_end + round(0.06 * WORKING_RATE))
     parts = stacked[:, :, near] - beat.values[:, near]
-    parts = parts - np.nanmean(parts, axis=2, keepdims=True)
-    top = float(np.linalg.norm(beat.values[:, near], axis=0).max())
-    return float(np.sqrt(np.nanmedian(np.nanmean(np.sum(parts**2, axis=1), axis=1)))) / top
+    top = float(np.nanmax(np.linalg.norm(beat.values[:, near], axis=0)))
+    known = np.isfinite(parts)
+    level = np.sum(parts, axis=2, where=known, keepdims=True) / np.maximum(1, known.sum(axis=2, keepdims=True))
+    # Only instants that all leads hold: a missing lead is no quiet one.
+    held = known.all(axis=1)
+    power = np.sum(np.sum((parts - level) ** 2, axis=1), axis=1, where=held)
+    some = held.any(axis=1)
+    return float(np.sqrt(np.median(power[some] / held[some].sum(axis=1)))) / top if some.any() else np.nan
 
 
 def _intervals(
@@ -186,7 +202,9 @@ def _intervals(
     latest = onset + rr - (round(0.06 * WORKING_RATE) if p is None else onset - p)
     t = t_end(beat.values, onset, beat.qrs_end, latest, usual, WORKING_RATE)
     if t is None:
-        notes.append("No end of T was found: QT is not measured.")
+        gap = np.isnan(beat.values[:, beat.qrs_end : round(onset + T_PEAK * np.sqrt(usual) * WORKING_RATE)]).any()
+        why = "Samples of the T wave are missing" if gap else "No end of T was found"
+        notes.append(f"{why}: QT is not measured.")
     else:
         found["qt_interval_ms"] = (t - onset) * ms
         later = _p_wave(beat, stacked, round(t) - rr - round(0.02 * WORKING_RATE))
@@ -194,7 +212,10 @@ def _intervals(
     if p is not None:
         found["pr_interval_ms"] = (onset - p) * ms
     elif not irregular:
-        notes.append("No P wave of one form was found before the QRS: PR is not measured.")
+        before = stacked[:, :, max(0, onset - round(0.2 * WORKING_RATE)) : onset]
+        gaps = np.isfinite(before).all(axis=(1, 2)).sum() < FEWEST_BEATS
+        why = "Too many samples are missing" if gaps else "No P wave of one form was found"
+        notes.append(f"{why} before the QRS: PR is not measured.")
     return found
 
 

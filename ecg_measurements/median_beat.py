@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +16,9 @@ ALIKE = 0.9
 PREMATURE = 0.8
 """A beat that comes before this part of the usual RR interval is premature: its P and T are not the usual ones."""
 
+BRIDGED_S = 0.02
+"""A gap of the median beat that is no longer is bridged by a straight line: two samples at 100 Hz."""
+
 _CORE_S = 0.15  # to both sides of the R peak: what the bounds of the QRS are looked for in
 
 
@@ -25,7 +27,7 @@ class MedianBeat:
     """The median of a record's beats, baseline taken off just before the QRS.
 
     Attributes:
-        values: float64 [K, T] in mV.
+        values: float64 [K, T] in mV; NaN where no beat was measured.
         r_index: the sample of the R peak.
         qrs_onset: the first sample of the QRS over all leads.
         qrs_end: the last one.
@@ -123,19 +125,37 @@ def median_of(beats: np.ndarray, r_index: int, sampling_rate: float) -> MedianBe
     """Return the median of `beats` [n, K, T] in mV, whose R peaks are at `r_index`; NaN takes no part.
 
     Each is levelled before, so that a wandering baseline does not blur the median. A lead that was not measured round
-    the QRS in any beat is zero throughout.
+    the QRS in any beat is zero throughout; of the others, short gaps are bridged (`BRIDGED_S`).
     """
     start, end = r_index - round(0.09 * sampling_rate), r_index - round(0.05 * sampling_rate)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "All-NaN slice", RuntimeWarning)  # NaN is the answer there
-        beats = beats - np.nanmedian(beats[:, :, max(0, start) : end], axis=2, keepdims=True)
-        beat = np.nanmedian(beats, axis=0)
+    beats = beats - _known_median(beats[:, :, max(0, start) : end], axis=2)
+    beat = _known_median(beats, axis=0)[0]
     core = slice(max(0, r_index - round(_CORE_S * sampling_rate)), r_index + round(_CORE_S * sampling_rate))
     beat[np.isnan(beat[:, core]).any(axis=1)] = 0.0
+    for row in beat:
+        _bridge(row, round(BRIDGED_S * sampling_rate))
     eight = beat[INDEPENDENT_ROWS] if len(beat) == 12 else beat
     onset, end = qrs_bounds(eight, r_index, sampling_rate)
     near = beat[:, max(0, onset - round(0.02 * sampling_rate)) : max(1, onset)]
     return MedianBeat(beat - np.median(near, axis=1, keepdims=True), r_index, onset, end, sampling_rate)
+
+
+def _known_median(values: np.ndarray, axis: int) -> np.ndarray:
+    """Return the median of what is no NaN, with `axis` kept; NaN where nothing is.
+
+    numpy's own says so with a warning each time, and to silence one is not safe in a server of several threads.
+    """
+    known = ~np.isnan(values).all(axis=axis, keepdims=True)
+    return np.where(known, np.nanmedian(np.where(known, values, 0.0), axis=axis, keepdims=True), np.nan)
+
+
+def _bridge(row: np.ndarray, longest: int) -> None:
+    """Fill the gaps of a lead [T] that are at most `longest` samples long, in place; its ends stay as they are."""
+    known = np.flatnonzero(~np.isnan(row))
+    for gap in np.flatnonzero(np.diff(known) > 1):
+        before, after = known[gap], known[gap + 1]
+        if after - before <= longest + 1:
+            row[before : after + 1] = np.linspace(row[before], row[after], after - before + 1)
 
 
 def wave_amplitudes(beat: MedianBeat) -> dict[str, np.ndarray]:

@@ -7,9 +7,14 @@ from typing import Literal
 
 import numpy as np
 
+from dataset_scripts.signals.lead_check import check_leads
+from dataset_scripts.signals.length import ONLY_BRIDGED
 from dataset_scripts.signals.quality import SignalQuality, assess
+from ecg_measurements.impulses import find_impulses, impulse_count
+from modeling_meit.ecg_signal import STANDARD_LEADS, resample
 
 Level = Literal["info", "warning", "serious"]
+_ORDER = ("serious", "warning", "info")
 
 NOISE_UV = (30.0, 80.0)
 """High-frequency noise of the worst lead from which it is remarked, and from which it is serious: the worst one to five
@@ -20,6 +25,9 @@ MAINS_UV = (20.0, 80.0)
 
 WANDER_UV = (450.0, 1000.0)
 """The same for the baseline's root mean square below 0.5 Hz."""
+
+SHORT_S = 4.0
+"""A recording of less is seriously short: it may hold two beats, and no rhythm can be told from them."""
 
 MISSING_SERIOUS = 0.1
 """Share of missing samples from which they are serious."""
@@ -53,14 +61,36 @@ def quality_remarks(signal: np.ndarray, sampling_rate: float) -> list[QualityRem
     Raises:
         EcgInputError: another shape, no sample, or a sampling rate that is no positive number.
     """
-    return remarks_on(assess(signal, sampling_rate))
+    check = check_leads(signal, sampling_rate)
+    impulses = find_impulses(signal, sampling_rate)
+    if impulses.any():
+        # Told once: they are no hum, and no fault of the leads.
+        bridged = resample(signal, np.isfinite(signal) & ~impulses, *ONLY_BRIDGED)[0]
+        signal = np.where(impulses, bridged, signal)
+        check = check_leads(signal, sampling_rate)
+    remarks = [*_impulse_remarks(impulses), *remarks_on(assess(signal, sampling_rate, check))]
+    remarks.sort(key=lambda remark: _ORDER.index(remark.level))
+    seconds = np.shape(signal)[1] / sampling_rate
+    if seconds < SHORT_S:
+        said = f"The recording lasts {seconds:.2g} s, too short for a report: expected {SHORT_S:g} s at least."
+        remarks.insert(0, QualityRemark("serious", said))
+    return remarks
 
 
 def remarks_on(quality: SignalQuality) -> list[QualityRemark]:
-    """Return the remarks on a quality that is known already, see `quality_remarks`."""
+    """Return the remarks on a quality that is known already, see `quality_remarks`; its length is not."""
     remarks = [*_lead_remarks(quality), *_amplitude_remarks(quality), *_placement_remarks(quality)]
-    order = ("serious", "warning", "info")
-    return sorted(remarks, key=lambda remark: order.index(remark.level))
+    return sorted(remarks, key=lambda remark: _ORDER.index(remark.level))
+
+
+def _impulse_remarks(impulses: np.ndarray) -> list[QualityRemark]:
+    """Return what is said of impulse artefacts [12, T]."""
+    if not impulses.any():
+        return []
+    leads = tuple(STANDARD_LEADS[row] for row in np.flatnonzero(impulses.any(axis=1)))
+    count = impulse_count(impulses)
+    said = "One narrow spike" if count == 1 else f"{count} narrow spikes"
+    return [QualityRemark("warning", f"{said} far larger than the QRS complexes in {_listed(leads)}.")]
 
 
 def _lead_remarks(quality: SignalQuality) -> list[QualityRemark]:

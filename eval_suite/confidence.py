@@ -24,8 +24,10 @@ CONFIDENCE_DEFINITION = (
     "their probabilities, 0 to 1); under beam search those of the winning beam"
 )
 
-# "AV-Block 1. Grades"
-_ORDINAL = re.compile(r"\b\d(?=\. ?gr(?:ad|\.))()")
+# "AV-Block 1. Grades", "AV-Block I. Grades"
+_ORDINAL = re.compile(r"\b(?:\d|i{1,3}|iv)(?=\. ?gr(?:ad|\.))")
+# "Rate 60/min. No": units that stand in the lexicon's abbreviations, whose full stop ends no sentence.
+_UNIT = re.compile(r"\d\s?/?\s?(?:min|s|h|d)(?=\.\s+(\w))")
 _BEHIND = ".!?;\"')"
 
 
@@ -128,14 +130,18 @@ def sequence_confidence(completion: torch.Tensor, output: Any, ends: list[int]) 
 def sentence_spans(text: str) -> list[tuple[int, int]]:
     """Where the sentences of a report begin and end, in characters: end to end, each with the white space behind it.
 
-    A sentence ends as where findings are looked for (`ends_sentence`), but not at a colon, which a finding may follow.
+    A sentence ends as where findings are looked for (`ends_sentence`), but not at a colon, which a finding may follow,
+    nor after the number of an item; and also at a unit's full stop that a capital follows.
     """
     # The same length as the text, which str.lower need not be ("İ").
     lower = "".join(letter.lower() if len(letter.lower()) == 1 else letter for letter in text)
-    ordinals = {match.end(1) for match in _ORDINAL.finditer(lower)}
+    ordinals = {match.end() for match in _ORDINAL.finditer(lower)}
+    units = {match.end() for match in _UNIT.finditer(lower) if text[match.start(1)].isupper()}
     spans, start = [], 0
     for position, letter in enumerate(lower):
-        if position < start or letter not in ".!?;\n" or position in ordinals or not ends_sentence(lower, position):
+        if position < start or letter not in ".!?;\n" or position in ordinals:
+            continue
+        if text[start:position].strip().isdigit() or not (position in units or ends_sentence(lower, position)):
             continue
         end = position + 1
         while end < len(text) and (text[end].isspace() or text[end] in _BEHIND):

@@ -145,7 +145,10 @@ def _why_number(name: str, measured: float | None, stated: float, agrees: bool |
         return f"{label} is stated as {stated:g} {unit} and could not be measured."
     tolerance = MEASURES[name].tolerance
     verdict = f"within {tolerance:g} {unit}" if agrees else f"more than {tolerance:g} {unit} apart"
-    return f"{label}: {stated:g} {unit} stated, {measured:.0f} {unit} measured, {verdict}."
+    # A decimal where the rounded number would belie the verdict.
+    rounded = agreements({name: stated}, {name: round(measured), "qtc_bazett_ms": round(measured)})[name]
+    shown = f"{measured:.0f}" if rounded == agrees else f"{measured:.1f}"
+    return f"{label}: {stated:g} {unit} stated, {shown} {unit} measured, {verdict}."
 
 
 def _compared_claims(measurements: Measurements, text: str) -> list[Comparison]:
@@ -156,8 +159,9 @@ def _compared_claims(measurements: Measurements, text: str) -> list[Comparison]:
         if claim != "present" and not (claim == "absent" and limit.deniable):
             continue
         measured = _number(measurements, limit.measure)
-        agrees = None if measured is None else _agrees(limit, measured, claim == "present")
-        unit, why = LABELS[limit.measure][1], _why_claim(limit, measured, claim)
+        apart = None if measured is None else _apart(limit, measured, claim == "present")
+        agrees = None if apart is None else apart <= _margin(limit)
+        unit, why = LABELS[limit.measure][1], _why_claim(limit, measured, claim, apart)
         found.append(Comparison(limit.finding, limit.label, unit, measured, None, claim, agrees, why))
     return found
 
@@ -171,12 +175,20 @@ def _number(measurements: Measurements, measure: str) -> float | None:
     return measurements.qtc_bazett_ms if fair else measurements.qtc_fridericia_ms
 
 
-def _agrees(limit: Limit, measured: float, present: bool) -> bool:
-    """Return whether a claim or its denial stands, with half a stated number's tolerance at the limits."""
-    margin = MEASURES[limit.measure].tolerance / 2
-    low, high = limit.low, limit.high
-    if limit.finding == "long_qt" and not present:
-        low = LONG_QTC_IN_BOTH_MS
+def _margin(limit: Limit) -> float:
+    """Return how far on the wrong side of a limit a measurement may be: half a stated number's tolerance."""
+    return MEASURES[limit.measure].tolerance / 2
+
+
+def _bounds(limit: Limit, present: bool) -> tuple[float, float]:
+    """Return what a claim, or its denial, is held against."""
+    low = LONG_QTC_IN_BOTH_MS if limit.finding == "long_qt" and not present else limit.low
+    return low, limit.high
+
+
+def _apart(limit: Limit, measured: float, present: bool) -> float:
+    """Return how far a measurement lies from where a claim, or its denial, holds; not positive where it holds."""
+    low, high = _bounds(limit, present)
     if limit.measure.endswith("_deg"):
         # Degrees past `low`, so that a range across 180 degrees is a plain one.
         width, measured, low = (high - low) % 360, (measured - low) % 360, 0.0
@@ -185,18 +197,24 @@ def _agrees(limit: Limit, measured: float, present: bool) -> bool:
     else:
         outside = max(low - measured, measured - high, 0.0)
         inside = min(measured - low, high - measured)
-    return outside <= margin if present else inside <= margin
+    return outside if present else inside
 
 
-def _why_claim(limit: Limit, measured: float | None, claim: str) -> str:
+def _why_claim(limit: Limit, measured: float | None, claim: str, apart: float | None) -> str:
     label, unit = LABELS[limit.measure]
     said = f"The text {'says' if claim == 'present' else 'denies'} {limit.label[0].lower()}{limit.label[1:]}"
-    if measured is None:
+    if measured is None or apart is None:
         return f"{said}; the {label[0].lower() + label[1:] if label[1].islower() else label} could not be measured."
-    if limit.low == -_OPEN:
-        meaning = f"under {limit.high:g} {unit}"
-    elif limit.high == _OPEN:
-        meaning = f"{limit.low:g} {unit} or more"
+    low, high = _bounds(limit, claim == "present")
+    if low == -_OPEN:
+        meaning = f"under {high:g} {unit}"
+    elif high == _OPEN:
+        meaning = f"{low:g} {unit} or more"
     else:
-        meaning = f"{limit.low:g} to {limit.high:g} {unit}"
-    return f"{said} ({meaning}); measured: {measured:.0f} {unit}."
+        meaning = f"{low:g} to {high:g} {unit}"
+    margin = _margin(limit)
+    near = f", within {margin:g} {unit} of the limit" if 0 < apart <= margin else ""
+    # A decimal where the rounded number would stand on the other side.
+    rounded = _apart(limit, round(measured), claim == "present")
+    same = (rounded > 0, rounded <= margin) == (apart > 0, apart <= margin)
+    return f"{said} ({meaning}); measured: {measured:.{0 if same else 1}f} {unit}{near}."

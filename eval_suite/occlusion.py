@@ -15,7 +15,6 @@ sum over all stretches is not what the loss of the whole ECG would be.
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -24,6 +23,7 @@ import numpy as np
 import torch
 
 from dataset_scripts.errors import EcgInputError
+from eval_suite.heard_warnings import heard_warnings
 from modeling_meit.ecg_signal import STANDARD_LEADS
 
 
@@ -170,8 +170,7 @@ def _ecg_inputs(
     processor: Any, signal: np.ndarray, sampling_rate: float, prompt: str
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the model's `ecg_values` and `ecg_mask`, both [12, T]."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # said when the report was written
+    with heard_warnings():  # and left unsaid, since they were said when the report was written
         try:
             inputs = processor(
                 ecg=[signal],

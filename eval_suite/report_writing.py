@@ -5,7 +5,6 @@ The evaluation's own batches (`ReportModel.reports`) need no warnings and no sen
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +25,7 @@ from eval_suite.confidence import (
     sentence_confidences,
     token_log_probabilities,
 )
+from eval_suite.heard_warnings import heard_warnings
 from eval_suite.report_model import ReportModel
 from eval_suite.report_stream import GrowingText, Listener, RowWatch
 
@@ -89,12 +89,11 @@ def read_ecg(
         EcgInputError: the processor refuses the ECG or the prompt.
     """
     try:
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
+        with heard_warnings() as heard:
             inputs = processor(ecg=signal, sampling_rate=sampling_rate, lead_names=lead_names, text=prompt)
     except ValueError as error:
         raise EcgInputError(str(error)) from error
-    said = [str(warning.message) for warning in caught if warning.category is UserWarning]
+    said = [str(warning.message) for warning in heard if warning.category is UserWarning]
     found = [text for text in said if text.startswith(_ECG_WARNING)]
     if sampling_rate != processor.feature_extractor.sampling_rate:
         own = processor.feature_extractor.sampling_rate

@@ -27,9 +27,11 @@ def add(parser: argparse.ArgumentParser) -> None:
     asked.add_argument("--prompt", metavar="TEXT", help="what to ask the model, in place of the usual instruction")
     parser.add_argument("--plot", metavar="FILE", help="draw the ECG and its report (.png, .jpg, .svg, .pdf)")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--fs", type=float, metavar="HZ", help="sampling rate of a .npy or CSV file")
+    parser.add_argument("--fs", type=float, metavar="HZ", help="sampling rate where the file does not state it")
     parser.add_argument("--leads", metavar="I,II,...", help="leads of a .npy or CSV file, in their order")
-    parser.add_argument("--unit", metavar="UNIT", help="of the values, where the file does not state it: uV, mV or V")
+    parser.add_argument(
+        "--unit", metavar="UNIT", help="of the values, where the file does not state it: nV, uV, mV or V"
+    )
     parser.add_argument("--record", dest="record_name", metavar="NAME", help="which ECG to take of a zip with several")
     parser.add_argument("--start", type=float, metavar="S", help="where in the recording to start, in s; default: 0")
     parser.set_defaults(run=_report)

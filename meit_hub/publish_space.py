@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from checkpoints import DEFAULT, shipped, shipped_names
 from dataset_scripts.errors import EcgInputError
 from meit_hub.publish import Published
 from meit_hub.upload import check_target, push
@@ -20,7 +21,7 @@ MODELS = "models.json"
 ROOT_FILES = ("app.py", CARD, "requirements.txt")
 """Files of the package `spaces_demo` that stand at the root of the Space."""
 PACKAGES: dict[str, Sequence[str]] = {
-    "checkpoints": ("*/*",),
+    "checkpoints": (),
     "dataset_scripts": ("**/*.csv", "**/*.tsv", "**/*.txt"),
     "ecg_files": (),
     "ecg_image": (),
@@ -30,6 +31,8 @@ PACKAGES: dict[str, Sequence[str]] = {
     "spaces_demo": ("page/assets/*",),
 }
 """Package that the page needs -> its files besides Python's, as setup.py has them."""
+_MODEL_FILES = ("*.json", "*.py", "*.jinja", "*.safetensors", "*.model", "*.txt", "README.md")
+"""Of a shipped model: what opening it takes, and its card, which says where it is from."""
 MODULES = ("meit_report",)
 
 
@@ -42,19 +45,20 @@ def publish_space(
         repo_id: "user/name", made if it is not there.
         private: a new Space is private.
         revision: branch to write; None is main, which the Space runs.
-        models: JSON list of the models that it offers, as `meit demo --models` reads; None: the shipped one.
+        models: JSON list of the models that it offers, as `meit demo --models` reads; None: the one that comes with
+            meit-ecg. Of the shipped models those go up that are offered.
 
     Raises:
         EcgInputError: a model that lies on this machine only, or `models` is no such list.
         HubError: the Hub refuses, is not reached, or holds other content than was sent.
     """
     check_target(repo_id)
-    files: dict[str, Path | bytes] = {**space_files()}
-    hub_ids = []
+    entries = read_models(models)
+    listed = _listed(entries)
+    hub_ids = [entry.source for entry in entries if entry.from_hub]
+    files: dict[str, Path | bytes] = {**space_files({entry.source for entry in entries if not entry.from_hub})}
     if models is not None:
-        entries = read_models(models)
-        hub_ids = [entry.source for entry in entries if entry.from_hub]
-        files[MODELS] = _listed(entries)
+        files[MODELS] = listed
     card = files[CARD]
     assert isinstance(card, Path)
     files[CARD] = _card(card.read_text(encoding="utf-8"), hub_ids).encode()
@@ -73,16 +77,24 @@ def publish_space(
     return Published(pushed.url, pushed.commit, tuple(sorted(files)), (), tuple(notes))
 
 
-def space_files() -> dict[str, Path]:
-    """Path in the Space's repository -> file of this installation."""
+def space_files(shipped_models: Iterable[str] = (DEFAULT,)) -> dict[str, Path]:
+    """Path in the Space's repository -> file of this installation.
+
+    Args:
+        shipped_models: names of those that the Space offers; no other folder beside them is read.
+    """
     demo = _folder("spaces_demo")
     files = {name: demo / name for name in ROOT_FILES}
     for module in MODULES:
         files[f"{module}.py"] = _source(module)
     for package, patterns in PACKAGES.items():
         folder = _folder(package)
-        for path in _files(folder, ["**/*.py", *patterns]):
+        # The folders of checkpoints hold models, and not only the shipped ones.
+        for path in _files(folder, ["*.py" if package == "checkpoints" else "**/*.py", *patterns]):
             files[f"{package}/{path.relative_to(folder).as_posix()}"] = path
+    for name in shipped_models:
+        for path in _files(shipped(name), _MODEL_FILES):
+            files[f"checkpoints/{name}/{path.name}"] = path
     missing = sorted(name for name, path in files.items() if not path.is_file())
     if missing:
         raise EcgInputError(f"this installation of meit-ecg is not whole, it has no {', '.join(missing)}; reinstall it")
@@ -115,10 +127,9 @@ def _listed(entries: Sequence[ModelEntry]) -> bytes:
     Raises:
         EcgInputError: an entry names a folder of this machine.
     """
-    shipped = {path.parent.name for path in _folder("checkpoints").glob("*/config.json")}
     listed = []
     for entry in entries:
-        if not entry.from_hub and entry.source not in shipped:
+        if not entry.from_hub and entry.source not in shipped_names():
             raise EcgInputError(
                 f"the model {entry.name!r} is the folder {entry.source}, which a Space does not have; publish it with "
                 "`meit publish model` and list its Hub id and commit"

@@ -6,10 +6,13 @@ The page, the API and the downloads all show this one object, so that none of th
 from __future__ import annotations
 
 import difflib
+import itertools
 import re
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
+
+from dataset_scripts.errors import EcgInputError
 
 if TYPE_CHECKING:  # each brings in packages that are slow to import
     from collections.abc import Mapping
@@ -23,7 +26,10 @@ if TYPE_CHECKING:  # each brings in packages that are slow to import
 
 WINDOW_S = 10.0
 """Length of the stretch of a recording that is read, in seconds."""
-_WORDS = re.compile(r"\s+|\w+|[^\w\s]")
+_HALF_CHARACTER = re.compile("[\\ud800-\\udfff]")
+LONGEST_TEXT = 20_000
+"""Characters that a person's text may have."""
+_PIECES = re.compile(r"\s+|\w+|[^\w\s]")
 
 
 @dataclass(frozen=True)
@@ -62,7 +68,7 @@ class Reading:
         warnings: what was done to the ECG before the model read it.
         quality: remarks on the signal.
         findings: name -> "present", "absent" or "uncertain", found in `text`.
-        measurements: by a signal method, without the model; None where the signal could not be measured.
+        measurements: by a signal method, without the model.
         comparisons: what `text` states beside what was measured.
         created: when, with its time zone.
         text: the draft, or the text that a person made of it.
@@ -83,7 +89,7 @@ class Reading:
     warnings: tuple[str, ...]
     quality: tuple[QualityRemark, ...]
     findings: dict[str, State]
-    measurements: Measurements | None
+    measurements: Measurements
     comparisons: tuple[Comparison, ...]
     created: datetime
     text: str
@@ -146,8 +152,14 @@ def with_edit(reading: Reading, text: str) -> Reading:
     """The reading with a person's text in place of the draft, which is kept; findings and comparisons follow the text.
 
     An edit that puts the draft back leaves no changes. A change that was there before keeps its time.
+
+    Raises:
+        EcgInputError: the text has more than `LONGEST_TEXT` characters.
     """
-    text = text.strip()
+    if len(text) > LONGEST_TEXT:
+        raise EcgInputError(f"the text has {len(text)} characters, expected at most {LONGEST_TEXT}; shorten it")
+    # Half a character, as a script may send, could neither be saved nor sent on.
+    text = _HALF_CHARACTER.sub("\ufffd", text).strip()
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
     earlier = {(change.before, change.after, change.start): change.at for change in reading.changes}
     changes = tuple(
@@ -158,24 +170,44 @@ def with_edit(reading: Reading, text: str) -> Reading:
     return replace(reading, text=text, changes=changes, findings=findings, comparisons=comparisons)
 
 
-def _stated(text: str, measurements: Measurements | None) -> tuple[dict[str, State], tuple[Comparison, ...]]:
+def _stated(text: str, measurements: Measurements) -> tuple[dict[str, State], tuple[Comparison, ...]]:
     from eval_suite.findings import extract_findings
     from eval_suite.measured_text import compare_with_text
 
-    comparisons = () if measurements is None else tuple(compare_with_text(measurements, text))
-    return extract_findings(text), comparisons
+    return extract_findings(text), tuple(compare_with_text(measurements, text))
 
 
 def _differences(draft: str, text: str) -> list[tuple[str, str, int]]:
     """What was replaced, word by word: (before, after, place in the draft)."""
-    before, after = _WORDS.findall(draft), _WORDS.findall(text)
-    starts = [0]
-    for word in before:
-        starts.append(starts[-1] + len(word))
+    words, others = _words(draft), _words(text)
+    starts = list(itertools.accumulate(map(len, words), initial=0))
     found = []
-    # Without its list of frequent "junk", which in a long text would take common words out of the comparison.
-    matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
-    for kind, first, last, new_first, new_last in matcher.get_opcodes():
+    # Its list of frequent words, which match nothing but beside another match, bounds the time in a text that repeats
+    # itself; it holds none where the text has under 200 words and marks.
+    for kind, begin, end, new_begin, new_end in difflib.SequenceMatcher(None, words, others).get_opcodes():
         if kind != "equal":
-            found.append(("".join(before[first:last]), "".join(after[new_first:new_last]), starts[first]))
+            old, new = "".join(words[begin:end]), "".join(others[new_begin:new_end])
+            pieces, new_pieces = _PIECES.findall(old), _PIECES.findall(new)
+            head, tail = _alike_ends(pieces, new_pieces)
+            old, new = "".join(pieces[head : len(pieces) - tail]), "".join(new_pieces[head : len(new_pieces) - tail])
+            found.append((old, new, starts[begin] + len("".join(pieces[:head]))))
     return found
+
+
+def _alike_ends(before: list[str], after: list[str]) -> tuple[int, int]:
+    """How many pieces both have alike in front, and how many of the others at the end."""
+    shorter = min(len(before), len(after))
+    first = next((place for place in range(shorter) if before[place] != after[place]), shorter)
+    rest = shorter - first
+    return first, next((place for place in range(rest) if before[-1 - place] != after[-1 - place]), rest)
+
+
+def _words(text: str) -> list[str]:
+    """Each word and mark with the white space before it, which would else be what most pieces are alike in."""
+    words: list[str] = []
+    for piece in _PIECES.findall(text):
+        if words and words[-1].isspace():
+            words[-1] += piece
+        else:
+            words.append(piece)
+    return words

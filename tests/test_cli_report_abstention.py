@@ -13,9 +13,9 @@ import meit_cli
 import meit_report
 from ecg_files.read import read_ecg_file
 from ecg_image.page import RESEARCH_USE_NOTICE
-from eval_suite.confidence import CONFIDENCE
 from eval_suite.model_folder import config_text, read_config
 from tests.made_up_ecg import write_record
+from tests.stored_abstention import stored_abstention
 from tests.tiny import save_tiny_model_folder
 
 PROMPT = "What does it show?"
@@ -40,23 +40,7 @@ def with_threshold(saved, tmp_path):
 
     def make(threshold, **changes):
         folder = shutil.copytree(saved, tmp_path / "tiny")
-        abstention = {
-            "confidence": CONFIDENCE,
-            "threshold": threshold,
-            "error": "findings",
-            "target": 0.3,
-            "chance": 0.1,
-            "share_answered": {"value": 0.61, "low": 0.58, "high": 0.64},
-            "error_answered": {"value": 0.246, "low": 0.22, "high": 0.27},
-            "data": "some-set",
-            "split": "validation",
-            "text_column": "report",
-            "language_told": True,
-            "languages": {"en": 1.0},
-            "dtype": DTYPE,
-            "rows": 1072,
-            "patients": 960,
-        } | changes
+        abstention = stored_abstention(threshold, **{"dtype": DTYPE, **changes})
         fields = read_config(folder / "config.json")
         (folder / "config.json").write_text(config_text({**fields, "abstention": abstention}))
         return folder, abstention

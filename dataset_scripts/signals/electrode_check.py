@@ -120,7 +120,8 @@ def _changes(signals: np.ndarray, sampling_rate: float) -> np.ndarray:
 
 def features(products: np.ndarray) -> np.ndarray:
     """Returns the 28 correlations and 8 log amplitudes [..., 36] of `moments` [..., 8, 8]."""
-    amplitude = np.sqrt(np.diagonal(products, axis1=-2, axis2=-1) + _FLOOR_MV**2)
+    # Rounding leaves a square of a difference just under zero where leads are alike and very large.
+    amplitude = np.sqrt(np.maximum(np.diagonal(products, axis1=-2, axis2=-1), 0.0) + _FLOOR_MV**2)
     alike = products / (amplitude[..., :, None] * amplitude[..., None, :])
     return np.concatenate([alike[..., _ROWS, _COLUMNS], np.log(amplitude)], axis=-1)
 

@@ -47,6 +47,8 @@ _ABBREVIATIONS = frozenset(
 )
 # "Ischemia: none."
 _NONE = re.compile(r":\s*(?:no|none|nil|negative|keine?|nein|negativ|inga?|ingen|inget|nej)(?=\s*(?:[.;,\n]|$))")
+_LONGEST_ABBREVIATION = max(map(len, _ABBREVIATIONS))
+_LONGEST_SENTENCE = 200  # marks; the rules look at each mark from each other one, and no report's sentence has so many
 _SYMBOLS = {"&": "and", "+": "and", "/": "slash"}
 
 
@@ -116,7 +118,8 @@ def ends_sentence(text: str, position: int) -> bool:
         return not after.isdigit()
     if after and not after.isspace() and after not in "\"')":
         return False
-    word = re.search(r"(\w+)$", text[:position])
+    # One letter more than any abbreviation has, so that the end of a longer word is none.
+    word = re.search(r"(\w+)$", text[max(position - _LONGEST_ABBREVIATION - 1, 0) : position])
     return not (word and word[1] in _ABBREVIATIONS)
 
 
@@ -133,6 +136,8 @@ def sentences(text: str) -> list[list[Mark]]:
     position = 0
 
     def add(mark: Mark) -> None:
+        if len(found[-1]) == _LONGEST_SENTENCE:
+            found.append([])
         found[-1].append(mark)
         before.clear()
 

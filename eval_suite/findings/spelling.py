@@ -51,7 +51,7 @@ def _is_inflection(word: str, other: str) -> bool:
 def correction(word: str) -> str:
     """The word itself, or the only known word that one edit makes of it; the first letter must be right."""
     known, shortened = _words()
-    if word in known:
+    if word in known or len(word) > max(map(len, known)) + 1:
         return word
     match = longest_match(word, 0)
     if match and match[1] == len(word):

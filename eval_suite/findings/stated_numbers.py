@@ -67,6 +67,7 @@ MEASURES = {
     ),
 }
 _BOTH_QT = re.compile(r"(?<!\w)qt\s*/\s*qtc\D{0,15}?(\d{3})\s*(?:ms)?\s*/\s*(\d{3})")
+_BLANKS = re.compile(r"\s+")
 _MEASURED_AS = {"qtc_ms": "qtc_bazett_ms"}
 
 
@@ -97,7 +98,8 @@ def stated_numbers(text: str) -> dict[str, float]:
     """
     if not isinstance(text, str):
         raise EcgInputError(f"{text!r} is no report; expected a string ('' for none)")
-    folded = fold(text)
+    # The patterns begin anew at each blank of a run, which takes long where it is long.
+    folded = _BLANKS.sub(lambda blanks: "\n" if "\n" in blanks[0] else " ", fold(text))
     found = {name: value for name, measure in MEASURES.items() if (value := _first(measure, folded)) is not None}
     both = _BOTH_QT.search(folded)
     if both:

@@ -8,6 +8,7 @@ model's words to SNOMED CT would claim more than it said.
 
 from __future__ import annotations
 
+import re
 from datetime import timezone
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,7 @@ _WRITTEN_BY_AI = {
     "code": "AIAST",
     "display": "Artificial Intelligence asserted",
 }
+_FORBIDDEN = re.compile("[^\\t\\n\\x20-\\ud7ff\\ue000-\\ufffd\U00010000-\U0010ffff]")
 _METHOD = "Measured from the signal by the delineation of meit-ecg, not by the AI model"
 
 
@@ -123,5 +125,5 @@ def _narrative(reading: Reading) -> str:
 
 
 def _allowed(text: str) -> str:
-    """The text without the control characters that neither XML nor a string of FHIR may hold."""
-    return "".join(each for each in text if each in "\t\n" or each >= " ")
+    """The text without what neither XML nor a string of FHIR may hold: control characters, halves of characters."""
+    return _FORBIDDEN.sub("", text)

@@ -33,7 +33,7 @@ def as_json(reading: Reading) -> dict[str, Any]:
         "abstains": reading.abstains,
         "abstention": None if reading.abstention is None else dict(reading.abstention),
         "findings": dict(reading.findings),
-        "measurements": None if reading.measurements is None else asdict(reading.measurements),
+        "measurements": asdict(reading.measurements),
         "comparisons": [asdict(comparison) for comparison in reading.comparisons],
         "quality": [asdict(remark) for remark in reading.quality],
         "warnings": list(reading.warnings),

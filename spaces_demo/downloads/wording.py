@@ -22,8 +22,6 @@ MEASURES = {
 
 def measured(reading: Reading) -> dict[str, float]:
     """The measurements that could be made, by their names in `MEASURES`."""
-    if reading.measurements is None:
-        return {}
     values = {name: getattr(reading.measurements, name) for name in MEASURES}
     return {name: value for name, value in values.items() if value is not None}
 

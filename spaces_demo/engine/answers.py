@@ -13,7 +13,6 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from dataset_scripts.errors import EcgInputError
 from eval_suite.occlusion import Occlusion, occlusion
 from eval_suite.report_stream import Listener
 from eval_suite.report_writing import (
@@ -69,7 +68,7 @@ def write_answers(
     batch: Sequence[Asked],
     options: ReportOptions,
     listeners: Sequence[Listener] | None = None,
-) -> list[Answer | EcgInputError]:
+) -> list[Answer | Exception]:
     """Reports of several ECGs by one model.
 
     Args:
@@ -80,14 +79,14 @@ def write_answers(
         listeners: one a row; None: nobody listens.
 
     Returns:
-        One a row: its report, or why its ECG or instruction is refused.
+        One a row: its report, an `EcgInputError` that says why its ECG or prompt is refused, or what failed on it.
 
     Raises:
         EcgInputError: the model cannot be opened.
     """
     model = residents.get(entry)
     processor, generation = report_processor(model), options.generation()
-    answers: dict[int, Answer | EcgInputError] = {}
+    answers: dict[int, Answer | Exception] = {}
     rows, done = {}, {}
     for place, asked in enumerate(batch):
         try:
@@ -95,8 +94,8 @@ def write_answers(
                 processor, asked.signal, asked.sampling_rate, STANDARD_LEADS, asked.prompt
             )
             check_length(model.model, rows[place], generation)
-        except EcgInputError as refusal:
-            answers[place] = refusal
+        except Exception as error:  # this row's alone: the others are other visitors'
+            answers[place] = error
             rows.pop(place, None)
     if rows:
         devices = [model.device] if model.device.type == "cuda" else []

@@ -22,13 +22,13 @@ from spaces_demo.engine.answers import Asked, attribute, write_answers
 from spaces_demo.engine.models import ModelEntry, unique
 from spaces_demo.engine.requests import LoneWork, ReportStream, Request
 from spaces_demo.engine.resident_models import ResidentModels
-from spaces_demo.engine.states import ReportOptions
+from spaces_demo.engine.states import ReportOptions, checked_text
 from spaces_demo.engine.waiting_line import WaitingLine
 from spaces_demo.engine.zero_gpu import on_zero_gpu
 
 _log = logging.getLogger(__name__)
 _POLL_S = 0.05
-_MOST_CHARACTERS = 4000
+_LONGEST_TEXT = 20_000
 _COUNTED = ("reports", "stopped", "refused", "failed", "attributions", "batches")
 
 
@@ -37,7 +37,7 @@ class ReportEngine:
 
     Args:
         models: that may be opened, as `read_models` gives them; no other is.
-        max_batch: reports that are written at a time.
+        max_batch: rows that are written at a time: reports, times the beams of each; so many beams are the most.
         max_waiting: requests that may wait; more are refused.
         resident_models: that are kept in memory; the least recently used one goes.
 
@@ -60,8 +60,9 @@ class ReportEngine:
         self._entries = {entry.name: entry for entry in models}
         self._max_batch = max_batch
         self._residents = ResidentModels(resident_models)
-        self._line: WaitingLine[Request | LoneWork] = WaitingLine(max_waiting)
+        self._line: WaitingLine[Request | LoneWork] = WaitingLine(max_waiting, self._left)
         self._counts: Counter[str] = Counter()
+        self._counting = threading.Lock()
         self._worker = threading.Thread(target=self._work, name="report-engine", daemon=True)
         self._worker.start()
 
@@ -108,8 +109,8 @@ class ReportEngine:
                 model refuses the ECG or the instruction, or cannot be opened, or the server stops.
             RuntimeError: from the iterator: the model failed.
         """
-        options = (options or ReportOptions()).checked()
-        asked = Asked(np.array(signal), sampling_rate, _short_enough(prompt))
+        options = (options or ReportOptions()).checked(self._max_batch)
+        asked = Asked(np.array(signal), sampling_rate, checked_text("the instruction", prompt))
         request = Request(self._entry(model), asked, options, stop, self._max_batch)
         self._put(request)
         return ReportStream(request, self._line)
@@ -142,7 +143,8 @@ class ReportEngine:
             OcclusionCancelled: it was stopped.
             RuntimeError: the model failed.
         """
-        entry, asked = self._entry(model), Asked(np.array(signal), sampling_rate, _short_enough(prompt))
+        entry, text = self._entry(model), checked_text("the text", text, _LONGEST_TEXT)
+        asked = Asked(np.array(signal), sampling_rate, checked_text("the instruction", prompt))
         share = [0.0]
 
         def work(should_stop: Callable[[], bool]) -> Occlusion:
@@ -189,10 +191,12 @@ class ReportEngine:
             raise EcgInputError(str(error) if cause is None else f"the model {self.names[0]}: {cause}") from error
 
     def statistics(self) -> dict[str, Any]:
-        """Counts since the start, how many wait and are being written, and which models are in memory; no content."""
+        """Counts since the start, how many wait and run, which models are in memory, whether the worker lives."""
         waiting, running = self._line.lengths()
-        counts = {name: self._counts[name] for name in _COUNTED}
-        return {"waiting": waiting, "running": running, **counts, "loaded": self._residents.names}
+        with self._counting:
+            counts = {name: self._counts[name] for name in _COUNTED}
+        alive, loaded = self._worker.is_alive(), self._residents.names
+        return {"worker_alive": alive, "waiting": waiting, "running": running, **counts, "loaded": loaded}
 
     def close(self) -> None:
         """Send away who waits, end what runs, and let go of the models."""
@@ -209,59 +213,68 @@ class ReportEngine:
         try:
             self._line.put(job)
         except EcgInputError:
-            self._counts["refused"] += 1
+            self._count("refused")
             raise
+
+    def _left(self, job: Request | LoneWork) -> None:
+        if isinstance(job, Request):
+            self._count("stopped")
+            job.finish(None)
+
+    def _count(self, name: str, number: int = 1) -> None:
+        with self._counting:
+            self._counts[name] += number
 
     def _work(self) -> None:
         # One core stays free for pages and pictures. With a thread on each, any other work on one of them makes all
         # wait at every step: on two busy cores that took a quarter to a half of the reports a second of one thread.
         torch.set_num_threads(max(1, min(torch.get_num_threads(), (os.cpu_count() or 1) - 1)))
         while batch := self._line.take():
-            self._counts["batches"] += 1
+            self._count("batches")
             if isinstance(batch[0], LoneWork):
-                self._counts["attributions"] += 1
+                self._count("attributions")
                 batch[0].run()
             else:
                 self._write([job for job in batch if isinstance(job, Request)])
 
     def _write(self, requests: list[Request]) -> None:
-        asked = []
-        for request in requests:
-            if request.wants_stop():
-                self._counts["stopped"] += 1
-                request.finish(None)
-            else:
-                asked.append(request)
-        if not asked:
-            return
-        first = asked[0]
-        listeners = None if on_zero_gpu() else asked
+        """Whatever fails here fails the requests that have no end yet: there is no other worker."""
+        open_requests = list(requests)
         try:
-            answers = write_answers(
-                self._residents, first.entry, [request.asked for request in asked], first.options, listeners
-            )
+            self._answer(open_requests)
         except (Exception, SystemExit) as error:  # a model's own code may try to end the server
             if not isinstance(error, EcgInputError):
-                _log_failure(f"a batch of {len(asked)}", error)
-            self._counts["failed"] += len(asked)
+                _log_failure(f"a batch of {len(open_requests)}", error)
+            self._count("failed", len(open_requests))
             self._line.done()
-            for request in asked:
+            for request in open_requests:
                 request.fail(error)
+
+    def _answer(self, open_requests: list[Request]) -> None:
+        """Give each request its end, and take it from the list."""
+        for request in [each for each in open_requests if each.wants_stop()]:
+            self._left(request)
+            open_requests.remove(request)
+        if not open_requests:
             return
+        first = open_requests[0]
+        listeners = None if on_zero_gpu() else tuple(open_requests)
+        answers = write_answers(
+            self._residents, first.entry, [request.asked for request in open_requests], first.options, listeners
+        )
         self._line.done()
-        for request, answer in zip(asked, answers, strict=True):
+        for request, answer in zip(tuple(open_requests), answers, strict=True):
             if isinstance(answer, EcgInputError):
-                self._counts["refused"] += 1
+                self._count("refused")
+                request.fail(answer)
+            elif isinstance(answer, Exception):
+                _log_failure("a report", answer)
+                self._count("failed")
                 request.fail(answer)
             else:
-                self._counts["stopped" if answer.written.stopped else "reports"] += 1
+                self._count("stopped" if answer.written.stopped else "reports")
                 request.finish(answer)
-
-
-def _short_enough(prompt: str) -> str:
-    if len(prompt) > _MOST_CHARACTERS:
-        raise EcgInputError(f"the instruction has {len(prompt)} characters, expected at most {_MOST_CHARACTERS}")
-    return prompt
+            open_requests.remove(request)
 
 
 def _result(job: LoneWork) -> Occlusion:
@@ -276,5 +289,6 @@ def _result(job: LoneWork) -> Occlusion:
 
 def _log_failure(what: str, error: BaseException) -> None:
     """Log what kind of failure it was and where, without its message, which may quote what a visitor sent."""
-    place = traceback.extract_tb(error.__traceback__)[-1]
-    _log.error("%s failed: %s in %s, line %s", what, type(error).__name__, place.name, place.lineno)
+    places = traceback.extract_tb(error.__traceback__)  # empty where it came from the process that has the GPU
+    where = f" in {places[-1].name}, line {places[-1].lineno}" if places else ""
+    _log.error("%s failed: %s%s", what, type(error).__name__, where)

@@ -30,7 +30,7 @@ class Request:
         asked: ECG and instruction.
         options: checked.
         stop: set by the visitor; None: nobody stops it.
-        max_batch: rows that a batch may have, beams counted.
+        max_batch: rows that a batch may have, beams counted; no fewer than the beams of one.
     """
 
     def __init__(
@@ -46,20 +46,20 @@ class Request:
         self.options = options
         # Rows that draw tokens share one generator of random numbers, so each is written alone.
         self.group: Hashable = None if options.temperature > 0 else (entry, options)
-        self.batch_limit = max(1, max_batch // options.num_beams)
+        self.batch_limit = max_batch // options.num_beams
+        self.left = False
         self._stop = stop
-        self._cancelled = False
         self._began = time.monotonic()
         self._state, self._told = ReportState(model=entry.name), False
         self._items: queue.SimpleQueue[ReportState | Exception] = queue.SimpleQueue()
 
     def wants_stop(self) -> bool:
         """Whether the visitor stopped it, or left."""
-        return self._cancelled or (self._stop is not None and self._stop.is_set())
+        return self.left or (self._stop is not None and self._stop.is_set())
 
     def cancel(self) -> None:
         """End it as soon as can be."""
-        self._cancelled = True
+        self.left = True
 
     def set_waiting(self, before: int) -> None:
         """Tell how many requests come before it."""
@@ -153,8 +153,8 @@ class ReportStream(Iterator[ReportState]):
             try:
                 state = self._request.newest()
             except queue.Empty:
-                if self._request.wants_stop() and self._line.withdraw(self._request):
-                    self._request.finish(None)
+                if self._request.wants_stop():
+                    self._line.withdraw(self._request)  # which ends it, if it still waits
             except Exception:
                 self._over = True
                 raise
@@ -171,7 +171,7 @@ class ReportStream(Iterator[ReportState]):
             self._line.withdraw(self._request)
 
     def __del__(self) -> None:
-        # No more than this: whoever collects garbage may hold the line's lock.
+        # No more than this: whoever collects garbage may hold the line's lock. The line drops it.
         self._request.cancel()
 
 
@@ -187,7 +187,7 @@ class LoneWork:
 
     def __init__(self, work: Callable[[Callable[[], bool]], Any]) -> None:
         self._work = work
-        self._cancelled = False
+        self.left = False
         self.future: Future[Any] = Future()
 
     def run(self) -> None:
@@ -199,11 +199,11 @@ class LoneWork:
 
     def wants_stop(self) -> bool:
         """Whether nobody waits for it any more."""
-        return self._cancelled
+        return self.left
 
     def cancel(self) -> None:
         """End it as soon as can be."""
-        self._cancelled = True
+        self.left = True
 
     def set_waiting(self, before: int) -> None:
         """Nobody is told."""

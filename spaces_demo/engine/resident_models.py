@@ -62,7 +62,8 @@ class ResidentModels:
             try:
                 model = _opened(entry)
             except Exception as error:
-                _log.exception("the model %r cannot be opened", entry.name)
+                cause = f"{type(error).__name__}: {error}"
+                _log.error("a model cannot be opened: %s", cause, exc_info=True, extra={"model": entry.name})
                 raise EcgInputError(
                     f"the model {entry.name} cannot be opened; choose another one, the server's log says why"
                 ) from error

@@ -16,6 +16,7 @@ HOTTEST = 2.0
 MOST_BEAMS = 8
 MOST_NEW_TOKENS = 1024
 _SEEDS = 2**63
+LONGEST_PROMPT = 4000
 
 
 @dataclass(frozen=True)
@@ -34,15 +35,18 @@ class ReportOptions:
     max_new_tokens: int | None = None
     seed: int = 0
 
-    def checked(self) -> ReportOptions:
+    def checked(self, most_beams: int = MOST_BEAMS) -> ReportOptions:
         """The same, the seed left out where nothing is drawn.
+
+        Args:
+            most_beams: of this server, if it takes fewer than `MOST_BEAMS`.
 
         Raises:
             EcgInputError: a value that is out of range or goes with none of the others.
         """
         if not (_is_number(self.temperature) and 0 <= self.temperature <= HOTTEST):
             raise EcgInputError(f"the temperature is {self.temperature!r}, expected a number from 0 to {HOTTEST:g}")
-        _check_whole("number of beams", self.num_beams, 1, MOST_BEAMS)
+        _check_whole("number of beams", self.num_beams, 1, min(MOST_BEAMS, most_beams))
         if self.max_new_tokens is not None:
             _check_whole("number of new tokens", self.max_new_tokens, 1, MOST_NEW_TOKENS)
         _check_whole("seed", self.seed, 0, _SEEDS - 1)
@@ -96,6 +100,29 @@ class ReportState:
     abstains: bool | None = None
     first_token_s: float | None = None
     total_s: float | None = None
+
+
+def checked_text(what: str, text: str, longest: int = LONGEST_PROMPT) -> str:
+    """The text itself, if a model's tokenizer can take it.
+
+    Args:
+        what: begins the message, as "the prompt".
+        text: of a visitor.
+        longest: characters that it may have.
+
+    Raises:
+        EcgInputError: it is too long, or holds half a character, which no encoding has.
+    """
+    if len(text) > longest:
+        raise EcgInputError(f"{what} has {len(text)} characters, expected at most {longest}")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise EcgInputError(
+            f"{what} holds half a character (a lone surrogate) at place {error.start + 1}, expected Unicode text; "
+            "take it out"
+        ) from error
+    return text
 
 
 def _is_number(value: Any) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Generic, Protocol, TypeVar
 
 from dataset_scripts.errors import EcgInputError
@@ -24,6 +24,10 @@ class Job(Protocol):
     def batch_limit(self) -> int:
         """With how many it may go, itself counted."""
 
+    @property
+    def left(self) -> bool:
+        """Whether nobody waits for it any more."""
+
     def set_waiting(self, before: int) -> None:
         """Told whenever the number of jobs before it changes."""
 
@@ -42,10 +46,12 @@ class WaitingLine(Generic[J]):
 
     Args:
         max_waiting: jobs that may wait, those being worked on not counted.
+        on_leave: called with each job that leaves before its turn, while the line is locked.
     """
 
-    def __init__(self, max_waiting: int) -> None:
+    def __init__(self, max_waiting: int, on_leave: Callable[[J], None]) -> None:
         self._max_waiting = max_waiting
+        self._on_leave = on_leave
         self._waiting: list[J] = []
         self._running: list[J] = []
         self._closed = False
@@ -60,6 +66,7 @@ class WaitingLine(Generic[J]):
         with self._changed:
             if self._closed:
                 raise EcgInputError("the server is stopping, expected it to run; try again when it is back")
+            self._tell()
             if len(self._waiting) >= self._max_waiting:
                 raise EcgInputError(
                     f"the server is busy: {len(self._waiting)} requests are waiting, try again in a moment"
@@ -68,24 +75,25 @@ class WaitingLine(Generic[J]):
             job.set_waiting(len(self._running) + len(self._waiting) - 1)
             self._changed.notify()
 
-    def withdraw(self, job: J) -> bool:
-        """Leave; returns whether the job still waited."""
+    def withdraw(self, job: J) -> None:
+        """Leave, if the job still waits."""
         with self._changed:
-            if job not in self._waiting:
-                return False
-            self._waiting.remove(job)
-            self._tell()
-            return True
+            if job in self._waiting:
+                self._waiting.remove(job)
+                self._on_leave(job)
+                self._tell()
 
     def take(self) -> list[J]:
         """The next jobs that go together, waited for; empty once the line is closed. What was taken before is done."""
         self.done()
         with self._changed:
-            while not self._waiting and not self._closed:
-                self._changed.wait()
             self._gather()
-            if not self._waiting:
-                return []
+            # All may leave while they gather: then the line is empty again, and still open.
+            while not self._waiting:
+                if self._closed:
+                    return []
+                self._changed.wait()
+                self._gather()
             self._running = self._fitting()
             self._waiting = [job for job in self._waiting if job not in self._running]
             self._tell()
@@ -112,7 +120,7 @@ class WaitingLine(Generic[J]):
     def lengths(self) -> tuple[int, int]:
         """How many wait, and how many are being worked on."""
         with self._changed:
-            return len(self._waiting), len(self._running)
+            return sum(not job.left for job in self._waiting), len(self._running)
 
     def _gather(self) -> None:
         until = time.monotonic() + _GATHER_S
@@ -123,6 +131,7 @@ class WaitingLine(Generic[J]):
             and (left := until - time.monotonic()) > 0
         ):
             self._changed.wait(left)
+        self._drop_left()
 
     def _fitting(self) -> list[J]:
         first = self._waiting[0]
@@ -130,7 +139,15 @@ class WaitingLine(Generic[J]):
             return [first]
         return [job for job in self._waiting if job.group == first.group][: first.batch_limit]
 
+    def _drop_left(self) -> None:
+        """Who was let go of left without the line's lock, so its place is taken away here."""
+        gone = [job for job in self._waiting if job.left]
+        self._waiting = [job for job in self._waiting if job not in gone]
+        for job in gone:
+            self._on_leave(job)
+
     def _tell(self) -> None:
+        self._drop_left()
         for job in self._running:
             job.set_waiting(0)
         for place, job in enumerate(self._waiting, len(self._running)):

@@ -84,37 +84,44 @@ def _sentences(reading: Reading) -> dict[str, What]:
 def _paint(demo: Demo, session: Session, what: str, speed: str, gain: str) -> Iterator[list[Any]]:
     keep = gr.skip()
     idle = buttons(running=False)
-    reading = session.reading
+    stop, reading = session.begin(_RUN), session.reading
+
+    def current(*shown: Any) -> list[Any]:
+        if session.is_current(_RUN, stop):
+            return list(shown)
+        # What is yielded last is sent once more, after the new ECG's own events: so it must show nothing.
+        return [keep, keep, keep, keep if session.has_run(_RUN) else gr.update(interactive=False)]
+
     if reading is None:
-        yield [render.error(EcgInputError("There is no report yet. Write one first.")), keep, *idle]
+        yield current(render.error(EcgInputError("There is no report yet. Write one first.")), keep, *idle)
         return
-    yield [render.progress(0.0, _DOING), keep, *buttons(running=True)]
+    yield current(render.progress(0.0, _DOING), keep, *buttons(running=True))
     try:
         found = None
-        for found in _occlude(demo, session, reading, _sentences(reading).get(what, "report")):
+        for found in _occlude(demo, reading, _sentences(reading).get(what, "report"), stop):
             if isinstance(found, float):
-                yield [render.progress(found, _DOING), keep, keep, keep]
+                yield current(render.progress(found, _DOING), keep, keep, keep)
     except EcgInputError as problem:
-        yield [render.error(problem), keep, *idle]
+        yield current(render.error(problem), keep, *idle)
         return
     except Exception:
-        yield [render.breakdown(), keep, *idle]
+        yield current(render.breakdown(), keep, *idle)
         raise
-    if found is None or isinstance(found, float) or session.reading is not reading:
-        yield [render.message("info", "Cancelled."), keep, *idle]
-        return
-    session.heat = _heat(found)
-    yield [_summary(found), drawing.show(session, speed, gain), *idle]
+    if found is None or isinstance(found, float):
+        yield current(render.message("info", "Cancelled."), keep, *idle)
+    elif session.keep(_RUN, stop, heat=_heat(found)):
+        yield current(_summary(found), drawing.show(session, speed, gain), *idle)
+    if not session.is_current(_RUN, stop):
+        yield current()
 
 
-def _occlude(demo: Demo, session: Session, reading: Reading, what: What) -> Iterator[float | Occlusion]:
+def _occlude(demo: Demo, reading: Reading, what: What, stop: threading.Event) -> Iterator[float | Occlusion]:
     """The share that is done, again and again, and last the result; without a result where it was cancelled.
 
     The engine's call blocks, so a thread of its own makes it; it is stopped when nobody takes what it tells.
     """
     from eval_suite.occlusion import OcclusionCancelled
 
-    stop = session.begin(_RUN)
     told: queue.Queue[float | Occlusion | Exception | None] = queue.Queue()
 
     def work() -> None:

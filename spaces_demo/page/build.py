@@ -50,15 +50,16 @@ def build_page(demo: Demo) -> gr.Blocks:
                         upload = add_upload(demo, session)
                     with gr.Column(elem_classes=["card"]):
                         shown = add_drawing(session)
-                    with gr.Column(elem_classes=["card", "fifth"]):
-                        mattered = add_attribution(demo, session, shown)
                 with gr.Column(scale=2, min_width=320, elem_classes=["right"]):
-                    with gr.Column(elem_classes=["card", "third"]):
+                    with gr.Column(elem_classes=["card"]):
                         written = add_report(demo, session)
-                    with gr.Column(elem_classes=["card", "fourth"]):
+                    with gr.Column(elem_classes=["card"]):
                         edited = add_editor(session, written.facts, [shown.speed, shown.gain])
+                # Last, as one comes to it with Tab or on a phone; a wide page has it below the paper.
+                with gr.Column(scale=3, min_width=320, elem_classes=["under"]), gr.Column(elem_classes=["card"]):
+                    mattered = add_attribution(demo, session, shown)
             with gr.Tab("Compare", id="compare-tab"), gr.Column(elem_classes=["card"]):
-                add_compare(demo, session, written.asking)
+                add_compare(demo, session, written.asking, upload.form)
         gr.HTML(render.FOOT)
         add_api(demo)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,6 +19,7 @@ from spaces_demo.page.drawing import paper_html
 from spaces_demo.page.examples import TITLES, example
 from spaces_demo.page.report import buttons, follow
 from spaces_demo.page.session import SHOWN_S, Session
+from spaces_demo.page.upload import filled_in, loaded_html
 from spaces_demo.service.uploads import discard, uploaded_paths
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
 MODELS, ECGS = "Two models, this ECG", "Two ECGs, this model"
 _RUNS = ("compare-0", "compare-1")
-_UPLOADED = "The file above"
+_UPLOADED = "file "
 _PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None}
 
 
@@ -46,8 +48,15 @@ class Side(NamedTuple):
     wanted: Asked
 
 
-def add_compare(demo: Demo, session: gr.State, asking: Asking) -> None:
-    """Add the pickers of the second side, and both sides below them."""
+def add_compare(demo: Demo, session: gr.State, asking: Asking, form: list[Any]) -> None:
+    """Add the pickers of the second side, and both sides below them.
+
+    Args:
+        demo: reads and writes.
+        session: the visitor's.
+        asking: what the first side's model is asked.
+        form: sampling rate, unit and leads, for what a file does not say.
+    """
     names = list(demo.engine.names)
     gr.HTML(
         render.heading(
@@ -68,7 +77,11 @@ def add_compare(demo: Demo, session: gr.State, asking: Asking) -> None:
             filterable=False,
         )
     file = gr.File(
-        label="Or a file for the second ECG", file_count="multiple", visible=False, height=132, elem_id="second-file"
+        label="Or a file for the second ECG; the form of the page “Read” says what it does not",
+        file_count="multiple",
+        visible=False,
+        height=132,
+        elem_id="second-file",
     )
     with gr.Row(elem_classes=["actions"]):
         go = gr.Button("Compare", variant="primary", elem_id="compare")
@@ -86,10 +99,10 @@ def add_compare(demo: Demo, session: gr.State, asking: Asking) -> None:
         **_PRIVATE,
     )
 
-    def take(session: Session, sent: Any) -> list[Any]:
-        return _take(demo, session, sent)
+    def take(session: Session, sent: Any, *form: Any) -> list[Any]:
+        return _take(demo, session, sent, *form)
 
-    file.upload(take, [session, file], [file, second_ecg, says], preprocess=False, **_PRIVATE)
+    file.upload(take, [session, file, *form], [file, second_ecg, says], preprocess=False, **_PRIVATE)
 
     def run(session: Session, *choices: Any) -> Iterator[list[Any]]:
         yield from _compare(demo, session, *choices)
@@ -104,29 +117,49 @@ def _stop(session: Session) -> None:
         session.stop(name)
 
 
-def _take(demo: Demo, session: Session, sent: Any) -> list[Any]:
-    """Read the file of the second ECG and delete it."""
+def _take(demo: Demo, session: Session, sent: Any, fs: float | None, unit: str, leads: str) -> list[Any]:
+    """Read the file of the second ECG and delete it; of several ECGs in it one is chosen."""
     paths: list[Path] = []
     try:
         paths = uploaded_paths(sent, demo.folder)
         session.check_open()
-        session.second = demo.reader.read(paths)[0]
+        records = demo.reader.read(paths, **filled_in(fs, unit, leads))
     except EcgInputError as problem:
         return [None, gr.skip(), render.error(problem)]
     finally:
         discard(paths, demo.folder)
-    choices = [(f"File: {session.second.name}", _UPLOADED), *((f"Example: {t}", name) for name, t in TITLES.items())]
-    return [None, gr.update(choices=choices, value=_UPLOADED), ""]
+    with session.lock:
+        session.second = tuple(map(_beginning, records))
+    choices = [(f"File: {number}. {one.name}", f"{_UPLOADED}{number}") for number, one in enumerate(records, start=1)]
+    examples = [(f"Example: {title}", name) for name, title in TITLES.items()]
+    says = "".join(loaded_html(one, _notes(one)) for one in records)
+    return [None, gr.update(choices=[*choices, *examples], value=choices[0][1]), says]
+
+
+def _beginning(record: EcgFile) -> EcgFile:
+    """The stretch of a record that is compared, without the memory of the rest."""
+    if record.duration <= SHOWN_S:
+        return record
+    begins = record.window(0.0, SHOWN_S)
+    return replace(begins, signal=begins.signal.copy())
+
+
+def _notes(record: EcgFile) -> tuple[str, ...]:
+    cut = (f"Its first {SHOWN_S:g} s are compared; the page “Read” shows any other stretch of it.",)
+    return (*record.notes, *(cut if record.duration > SHOWN_S else ()))
 
 
 def _sides(session: Session, mode: str, second_model: str, second_ecg: str, choices: tuple[Any, ...]) -> list[Side]:
-    first = Side(session.shown(), session.start_s, asked(*choices))
+    with session.lock:
+        first = Side(session.shown(), session.start_s, asked(*choices))
     if mode == MODELS:
         return [first, first._replace(wanted=first.wanted._replace(model=second_model))]
-    record = session.second if second_ecg == _UPLOADED else example(second_ecg)
-    if record is None:
+    if not second_ecg.startswith(_UPLOADED):
+        return [first, Side(example(second_ecg), 0.0, first.wanted)]
+    number = int(second_ecg.removeprefix(_UPLOADED))
+    if number > len(session.second):
         raise EcgInputError("There is no second ECG yet. Drop its file, or take one of the examples.")
-    return [first, Side(record if record.duration <= SHOWN_S else record.window(0.0, SHOWN_S), 0.0, first.wanted)]
+    return [first, Side(session.second[number - 1], 0.0, first.wanted)]
 
 
 def _compare(
@@ -136,17 +169,25 @@ def _compare(
 
     keep = gr.skip()
     idle = buttons(running=False)
+    stops = [session.begin(name) for name in _RUNS]
+
+    def current(*shown: Any) -> list[Any]:
+        if all(map(session.is_current, _RUNS, stops)):
+            return list(shown)
+        # What is yielded last is sent once more, so it must show nothing of the old ECG.
+        if any(map(session.has_run, _RUNS)):
+            return [keep] * 6
+        return [render.message("info", "Stopped: another ECG was chosen."), "", "", "", *idle]
+
     try:
         sides = _sides(session, mode, second_model, second_ecg, choices)
         heads = [_head(side, kind) for side, kind in zip(sides, ("First ECG", "Second ECG"), strict=True)]
-        yield ["", *heads, "", *buttons(running=True)]
+        yield current("", *heads, "", *buttons(running=True))
         last: list[ReportState | None] = [None, None]
-        for number, state in _together(demo, session, sides):
+        for number, state in _together(demo, sides, stops):
             last[number] = state
             shown = heads[number] + findings_html.draft_html(state)
-            yield [keep, *(shown if side == number else keep for side in (0, 1)), keep, keep, keep]
-        if session.closed:
-            return
+            yield current(keep, *(shown if side == number else keep for side in (0, 1)), keep, keep, keep)
         readings = [
             make_reading(
                 side.record, state, prompt=side.wanted.prompt, options=side.wanted.options, start_s=side.start_s
@@ -155,23 +196,25 @@ def _compare(
             if state is not None
         ]
         if len(readings) == 2:
-            yield [keep, keep, keep, _difference(*readings), *idle]
+            yield current(keep, keep, keep, _difference(*readings), *idle)
         else:
-            yield [render.message("info", "Stopped."), keep, keep, keep, *idle]
+            yield current(render.message("info", "Stopped."), keep, keep, keep, *idle)
+        if not all(map(session.is_current, _RUNS, stops)):
+            yield current()
     except EcgInputError as problem:
-        yield [render.error(problem), keep, keep, keep, *idle]
+        yield current(render.error(problem), keep, keep, keep, *idle)
     except Exception:
-        yield [render.breakdown(), keep, keep, keep, *idle]
+        yield current(render.breakdown(), keep, keep, keep, *idle)
         raise
 
 
-def _together(demo: Demo, session: Session, sides: list[Side]) -> Iterator[tuple[int, ReportState]]:
+def _together(demo: Demo, sides: list[Side], stops: list[threading.Event]) -> Iterator[tuple[int, ReportState]]:
     """The states of both reports as they come, so that the engine can write both at once."""
     told: queue.Queue[tuple[int, ReportState | Exception | None]] = queue.Queue()
 
     def work(number: int, side: Side) -> None:
         try:
-            for state in follow(demo, session, side.record, side.wanted, _RUNS[number]):
+            for state in follow(demo, side.record, side.wanted, stops[number]):
                 told.put((number, state))
             told.put((number, None))
         except Exception as problem:  # handed to the one who waits, who raises it
@@ -190,8 +233,8 @@ def _together(demo: Demo, session: Session, sides: list[Side]) -> Iterator[tuple
             else:
                 yield number, news
     finally:
-        for name in _RUNS:
-            session.stop(name)
+        for stop in stops:
+            stop.set()
 
 
 def _head(side: Side, kind: str) -> str:

@@ -65,16 +65,33 @@ def add_drawing(session: gr.State) -> Drawing:
 def show(session: Session, speed: str, gain: str) -> str:
     """The session's ECG as HTML; a word in its place where there is none."""
     try:
-        record = session.shown()
+        with session.lock:
+            record, heat = session.shown(), session.heat
+            session.heat_drawn = heat is not None
     except EcgInputError:
         return render.empty(_NO_ECG)
-    session.heat_drawn = session.heat is not None
-    return paper_html(record, speed, gain, session.heat)
+    return paper_html(record, speed, gain, heat)
 
 
 def without_old_heat(session: Session, speed: str, gain: str) -> Any:
     """The ECG drawn anew where the heat it shows was of another report; else what is there stays."""
     return show(session, speed, gain) if session.heat_drawn and session.heat is None else gr.skip()
+
+
+def paper_view(speed: str, gain: str, heat: Any = None) -> dict[str, Any]:
+    """How `ecg_image` draws what a visitor chose.
+
+    With a heat every lead is shown over the whole time, since each second of each may matter: twelve rows, which hold
+    10 s at 25 mm/s only, and no more than 10 mm/mV.
+
+    Args:
+        speed: a key of `SPEEDS`.
+        gain: a key of `GAINS`.
+        heat: as `ecg_image.svg.draw_ecg_svg`.
+    """
+    if heat is None:
+        return {"paper_speed": SPEEDS[speed], "gain": GAINS[gain]}
+    return {"paper_speed": 25.0, "gain": min(GAINS[gain], 10.0), "heat": heat, "layout": "12x1"}
 
 
 def paper_html(
@@ -91,19 +108,27 @@ def paper_html(
     """
     from ecg_image.svg import draw_ecg_svg
 
-    label = f"{kind} of {record.name}, {record.duration:.4g} s, {speed}, {gain}"
-    svg = draw_ecg_svg(record.signal, record.sampling_rate, label, SPEEDS[speed], GAINS[gain], heat=heat)
+    view = paper_view(speed, gain, heat)
+    drawn = f"{view['paper_speed']:g} mm/s", f"{view['gain']:g} mm/mV"
+    label = f"{kind} of {record.name}, {record.duration:.4g} s, {', '.join(drawn)}"
+    svg = draw_ecg_svg(record.signal, record.sampling_rate, label, **view)
+    says = ""
+    if heat is not None:
+        instead = "" if drawn == (speed, gain) else f", at {' and '.join(drawn)} so that they fit"
+        says = (
+            f'<p class="hint" role="status">Each lead over the whole time{escape(instead)}: any second may matter.</p>'
+        )
     return (
-        f'<div class="paper">{_ZOOM}<div class="paper-view" tabindex="0" role="region" aria-label="{escape(label)}. '
-        f'Plus and minus zoom, arrow keys move, 0 shows all.">{svg}</div></div>'
+        f'<div class="paper">{_ZOOM}{says}<div class="paper-view" tabindex="0" role="region" '
+        f'aria-label="{escape(label)}. Plus and minus zoom, arrow keys move, 0 shows all.">{svg}</div></div>'
     )
 
 
 def _picture(kind: str, session: Session, speed: str, gain: str) -> Saved:
     """The ECG that is shown as a file of its own, with its name, its times and the notice."""
-    record = session.shown()
-    view: dict[str, Any] = {"paper_speed": SPEEDS[speed], "gain": GAINS[gain], "heat": session.heat}
-    footer = f"{record.format}, {record.sampling_rate:g} Hz, from {session.start_s:g} s."
+    with session.lock:
+        record, start_s, view = session.shown(), session.start_s, paper_view(speed, gain, session.heat)
+    footer = f"{record.format}, {record.sampling_rate:g} Hz, from {start_s:g} s."
     if kind == "svg":
         from ecg_image.svg import svg_file
 

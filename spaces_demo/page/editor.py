@@ -11,7 +11,7 @@ import gradio as gr
 from dataset_scripts.errors import EcgInputError
 from ecg_image.page import RESEARCH_USE_NOTICE
 from spaces_demo.page import render
-from spaces_demo.page.drawing import GAINS, SPEEDS
+from spaces_demo.page.drawing import paper_view
 from spaces_demo.page.report import facts_html
 from spaces_demo.page.saving import Saved, add_buttons, as_file
 from spaces_demo.page.session import Session
@@ -19,6 +19,8 @@ from spaces_demo.page.session import Session
 if TYPE_CHECKING:
     from spaces_demo.reading import Reading
 
+LONGEST_TEXT = 20_000
+"""Characters that the editor takes: a report has a few hundred, and to compare long texts takes long."""
 KINDS = {"text": "Text", "json": "JSON", "fhir": "FHIR", "pdf": "PDF"}
 _PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None}
 
@@ -44,20 +46,24 @@ def add_editor(session: gr.State, facts: gr.HTML, view: list[Any]) -> Editor:
         view: speed and gain of the drawing, for the PDF.
     """
     gr.HTML(render.heading("Correct and save", "What you change is recorded beside the model's draft.", number=3))
-    text = gr.Textbox(label="Report", lines=4, max_lines=14, max_length=20_000, interactive=False, elem_id="editor")
+    text = gr.Textbox(
+        label="Report", lines=4, max_lines=14, max_length=LONGEST_TEXT, interactive=False, elem_id="editor"
+    )
     changes = gr.HTML(elem_id="changes")
     gr.HTML(
         '<div class="copy"><button type="button" data-copy="#editor textarea">Copy the report</button>'
         '<output aria-live="polite"></output></div>'
     )
     for event in (text.blur, text.submit):
-        event(_edit, [session, text], [changes, facts], **_PRIVATE)
+        event(_follow_edit, [session, text], [changes, facts], **_PRIVATE)
 
     def save(kind: str, session: Session, text: str, speed: str, gain: str) -> Saved:
         _edit(session, text)  # what was typed last counts, also where the field never lost the focus
-        if session.reading is None:
+        with session.lock:
+            reading, heat = session.reading, session.heat
+        if reading is None:
             raise EcgInputError("There is no report to save yet. Write one first.")
-        return _report_file(kind, session.reading, SPEEDS[speed], GAINS[gain], session.heat)
+        return _report_file(kind, reading, paper_view(speed, gain, heat))
 
     gr.HTML('<p class="hint">Save the report as</p>', elem_classes=["save-label"])
     add_buttons(save, [session, text, *view], KINDS, "report")
@@ -72,14 +78,39 @@ def fill(session: Session) -> list[Any]:
     return [gr.update(value=reading.text, interactive=True), _changes_html(reading)]
 
 
-def _edit(session: Session, text: str) -> list[Any]:
+def _follow_edit(session: Session, text: str) -> list[Any]:
+    before = session.reading
+    try:
+        reading = _edit(session, text)
+    except EcgInputError as problem:
+        return [render.error(problem), gr.skip()]
+    if reading is None or reading is before:
+        return [gr.skip(), gr.skip()]
+    return [_changes_html(reading), facts_html(reading)]
+
+
+def _edit(session: Session, text: str) -> Reading | None:
+    """The session's reading with the text that a person left in the editor.
+
+    Raises:
+        EcgInputError: the text is too long.
+    """
     from spaces_demo.reading import with_edit
 
     reading = session.reading
+    if len(text) > LONGEST_TEXT:
+        raise EcgInputError(
+            f"The report has {len(text)} characters, and a page takes {LONGEST_TEXT}; what is over was not taken."
+        )
     if reading is None or text.strip() == reading.text.strip():
-        return [gr.skip(), gr.skip()]
-    session.reading = reading = with_edit(reading, text)
-    return [_changes_html(reading), facts_html(reading)]
+        return reading
+    edited = with_edit(reading, text)
+    with session.lock:
+        # Another ECG may have been chosen meanwhile: this text is not of it.
+        if session.reading is not reading:
+            return session.reading
+        session.reading = edited
+    return edited
 
 
 def _changes_html(reading: Reading) -> str:
@@ -106,7 +137,7 @@ def _change(before: str, after: str) -> str:
     return f"<del>{escape(before)}</del> became <ins>{escape(after)}</ins>"
 
 
-def _report_file(kind: str, reading: Reading, speed: float, gain: float, heat: Any) -> Saved:
+def _report_file(kind: str, reading: Reading, view: dict[str, Any]) -> Saved:
     from spaces_demo.downloads import as_fhir, as_json, as_text
 
     if kind == "text":
@@ -126,9 +157,7 @@ def _report_file(kind: str, reading: Reading, speed: float, gain: float, heat: A
         record.sampling_rate,
         title=record.name,
         footer=RESEARCH_USE_NOTICE,
-        paper_speed=speed,
-        gain=gain,
-        heat=heat,
         text=[line for line in as_text(reading).splitlines() if line.strip()],
+        **view,
     )
     return as_file("ecg-report.pdf", "application/pdf", page)

@@ -14,6 +14,8 @@ from spaces_demo.page.asking import Asking, add_asking, asked
 from spaces_demo.page.session import Session
 
 if TYPE_CHECKING:
+    import threading
+
     from ecg_files.ecg_file import EcgFile
     from spaces_demo.engine.states import ReportState
     from spaces_demo.page.asking import Asked
@@ -77,13 +79,18 @@ def buttons(running: bool) -> list[Any]:
     return [gr.update(interactive=not running), gr.update(interactive=running)]
 
 
-def follow(demo: Demo, session: Session, record: EcgFile, wanted: Asked, run: str) -> Iterator[ReportState]:
+def follow(demo: Demo, record: EcgFile, wanted: Asked, stop: threading.Event) -> Iterator[ReportState]:
     """The states of one report; the engine stops writing as soon as nobody takes them any more.
+
+    Args:
+        demo: whose engine writes.
+        record: the stretch to read.
+        wanted: model, prompt and options.
+        stop: ends it; set when it has ended.
 
     Raises:
         EcgInputError: the engine refuses the ECG, the options or one more request.
     """
-    stop = session.begin(run)
     try:
         yield from demo.engine.stream(
             wanted.model, record.signal, record.sampling_rate, wanted.prompt, wanted.options, stop
@@ -100,29 +107,44 @@ def facts_html(reading: Reading) -> str:
 
 
 def _write(demo: Demo, session: Session, *choices: Any) -> Iterator[list[Any]]:
+    """What the page shows while a report is written.
+
+    Another ECG may be chosen meanwhile. Nothing of the old one's report may then be kept, or shown beside the new one.
+    """
     from spaces_demo.reading import make_reading
 
     keep, began = gr.skip(), time.monotonic()
     idle = buttons(running=False)
+    with session.lock:
+        session.drop("occlusion")
+        session.reading = session.heat = None
+        stop = session.begin(_RUN)
+
+    def current(*shown: Any) -> list[Any]:
+        if session.is_current(_RUN, stop):
+            return list(shown)
+        # What is yielded last is sent once more, after the new ECG's own events: so it must show nothing.
+        return [keep] * 5 if session.has_run(_RUN) else [keep, keep, keep, *idle]
+
     try:
         record, start_s, wanted = session.shown(), session.start_s, asked(*choices)
-        session.reading = session.heat = None
         quality, facts = _signal_html(record)
-        yield [quality, render.empty("Reading the ECG …"), facts, *buttons(running=True)]
+        yield current(quality, render.empty("Reading the ECG …"), facts, *buttons(running=True))
         state = None
-        for state in follow(demo, session, record, wanted, _RUN):
-            yield [keep, findings_html.draft_html(state), keep, keep, keep]
-        if state is None or session.closed:
-            return
-        reading = make_reading(record, state, prompt=wanted.prompt, options=wanted.options, start_s=start_s)
-        session.reading = reading
-        status = "stopped" if state.stopped else "answered"
-        demo.log.write("page_report", seconds=time.monotonic() - began, status=status, model=wanted.model)
-        yield [keep, findings_html.draft_html(state), facts_html(reading), *idle]
+        for state in follow(demo, record, wanted, stop):
+            yield current(keep, findings_html.draft_html(state), keep, keep, keep)
+        if state is not None:
+            reading = make_reading(record, state, prompt=wanted.prompt, options=wanted.options, start_s=start_s)
+            status = "answered" if session.keep(_RUN, stop, reading=reading) and not state.stopped else "stopped"
+            demo.log.write("page_report", seconds=time.monotonic() - began, status=status, model=wanted.model)
+            yield current(keep, findings_html.draft_html(state), facts_html(reading), *idle)
+        # Also where it was current just now, and the ECG was changed while that was sent.
+        if not session.is_current(_RUN, stop):
+            yield current()
     except EcgInputError as problem:
-        yield [keep, render.error(problem), keep, *idle]
+        yield current(keep, render.error(problem), keep, *idle)
     except Exception:
-        yield [keep, render.breakdown(), keep, *idle]
+        yield current(keep, render.breakdown(), keep, *idle)
         raise
 
 

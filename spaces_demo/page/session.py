@@ -5,13 +5,16 @@ from __future__ import annotations
 import shutil
 import tempfile
 import threading
+import time
 import weakref
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from contextlib import nullcontext
+from dataclasses import InitVar, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dataset_scripts.errors import EcgInputError
+from spaces_demo.page.room import Room
 
 if TYPE_CHECKING:
     from ecg_files.ecg_file import EcgFile
@@ -36,8 +39,11 @@ class Session:
         reading: of the stretch that is shown; None before a report is written.
         heat: which part of the ECG mattered, as `ecg_image` draws it; None before it was asked for.
         heat_drawn: whether the picture shows such a heat.
-        second: the ECG to compare with, from a file; None without one.
+        second: the ECGs to compare with, from a file, each cut to the stretch that is compared.
         closed: whether the visitor has left.
+        sessions: of the page; what they keep shares one room.
+        lock: held while what belongs together is taken or changed: an ECG, where it starts, and what was found of it.
+        used: time.monotonic() when it was last used.
     """
 
     folder: Path
@@ -48,11 +54,16 @@ class Session:
     reading: Reading | None = None
     heat: Any = None
     heat_drawn: bool = False
-    second: EcgFile | None = None
+    second: tuple[EcgFile, ...] = ()
     closed: bool = False
-    _running: dict[str, threading.Event] = field(default_factory=dict)
+    sessions: InitVar[Sessions | None] = None
+    used: float = field(default_factory=time.monotonic)
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, sessions: Sessions | None) -> None:
+        # No fields: Gradio copies those of the state that a page begins with, and locks cannot be copied.
+        self.lock = threading.RLock()
+        self._sessions = sessions
+        self._runs: dict[str, threading.Event] = {}
         # Also where the server drops the session without a word, as the oldest of too many.
         weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
 
@@ -75,41 +86,88 @@ class Session:
         Raises:
             EcgInputError: no ECG was chosen.
         """
-        self.check_open()
-        if not self.records:
-            raise EcgInputError("There is no ECG yet. Drop a file into the field above, or take one of the examples.")
-        record = self.records[self.chosen]
-        return record if record.duration <= SHOWN_S else record.window(self.start_s, SHOWN_S)
+        with self.lock:
+            self.check_open()
+            self.used = time.monotonic()
+            if not self.records:
+                raise EcgInputError(
+                    "There is no ECG yet. Drop a file into the field above, or take one of the examples."
+                )
+            record = self.records[self.chosen]
+            return record if record.duration <= SHOWN_S else record.window(self.start_s, SHOWN_S)
 
     def show(self, records: tuple[EcgFile, ...]) -> None:
         """Take new records in place of the old ones; what was found of the old ones goes with them.
 
         Raises:
-            EcgInputError: the session was closed.
+            EcgInputError: the session was closed, or there is no room for so many samples.
         """
-        self.check_open()
-        self.records, self.chosen, self.start_s = records, 0, 0.0
-        self.forget_reading()
+        with self._sessions.room.lock if self._sessions else nullcontext():
+            if self._sessions:
+                self._sessions.make_room(self, sum(record.signal.size for record in records))
+            with self.lock:
+                self.check_open()
+                self.records, self.chosen, self.start_s = records, 0, 0.0
+                self.used = time.monotonic()
+                self.forget_reading()
+
+    def turn_to(self, chosen: int, start_s: float) -> None:
+        """Show another stretch; what was found of the last one is forgotten."""
+        with self.lock:
+            self.chosen, self.start_s = chosen, start_s
+            self.forget_reading()
+
+    def held(self) -> int:
+        """Samples that the records have."""
+        return sum(record.signal.size for record in self.records)
 
     def forget_reading(self) -> None:
         """Drop what was found of the ECG, and stop what still runs on it."""
-        for name in tuple(self._running):
-            self.stop(name)
-        self.reading, self.heat = None, None
+        with self.lock:
+            for name in tuple(self._runs):
+                self.drop(name)
+            self.reading, self.heat = None, None
 
     def begin(self, name: str) -> threading.Event:
-        """The event that stops a new run of some name; an earlier run of that name is stopped."""
-        self.stop(name)
-        stop = threading.Event()
-        if self.closed:
-            stop.set()
-        else:
-            self._running[name] = stop
-        return stop
+        """The event that stops a new run of some name; an earlier run of that name is stopped and counts no more."""
+        with self.lock:
+            self.drop(name)
+            stop = threading.Event()
+            if self.closed:
+                stop.set()
+            else:
+                self._runs[name] = stop
+            return stop
+
+    def is_current(self, name: str, stop: threading.Event) -> bool:
+        """Whether what a run found still belongs to what is shown: no other ECG was chosen, no newer run begun.
+
+        A run that the visitor stopped is still current.
+        """
+        return self._runs.get(name) is stop
+
+    def has_run(self, name: str) -> bool:
+        """Whether a run of that name is current."""
+        return name in self._runs
+
+    def keep(self, name: str, stop: threading.Event, **found: Any) -> bool:
+        """Set attributes to what a run found, unless it is no longer current; whether they were set."""
+        with self.lock:
+            if not self.is_current(name, stop):
+                return False
+            for attribute, value in found.items():
+                setattr(self, attribute, value)
+            return True
 
     def stop(self, name: str) -> None:
-        """Stop the run of some name, where there is one."""
-        running = self._running.pop(name, None)
+        """Stop the run of some name, where there is one; what it has found until then counts."""
+        running = self._runs.get(name)
+        if running is not None:
+            running.set()
+
+    def drop(self, name: str) -> None:
+        """Stop the run of some name, where there is one; what it finds counts no more."""
+        running = self._runs.pop(name, None)
         if running is not None:
             running.set()
 
@@ -139,10 +197,11 @@ class Session:
 
     def close(self) -> None:
         """The visitor has left: stop what runs and forget everything."""
-        self.closed = True
-        self.forget_reading()
-        self.records, self.second = (), None
-        self.drop_upload()
+        with self.lock:
+            self.closed = True
+            self.forget_reading()
+            self.records, self.second = (), ()
+            self.drop_upload()
 
 
 class Sessions:
@@ -150,10 +209,12 @@ class Sessions:
 
     Args:
         folder: private folder in which each session makes its own.
+        room: memory that their recordings share.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, room: Room | None = None) -> None:
         self._folder = folder
+        self.room = room or Room()
         self._open: weakref.WeakValueDictionary[str, Session] = weakref.WeakValueDictionary()
 
     def gone(self) -> Session:
@@ -163,9 +224,13 @@ class Sessions:
     def open(self, session_hash: str) -> Session:
         """A new session for the page of that hash; an earlier one of it is closed."""
         self.close(session_hash)
-        session = Session(Path(tempfile.mkdtemp(prefix="page-", dir=self._folder)))
+        session = Session(Path(tempfile.mkdtemp(prefix="page-", dir=self._folder)), sessions=self)
         self._open[session_hash] = session
         return session
+
+    def make_room(self, session: Session, values: int) -> None:
+        """Make room for the samples that a session wants to keep in place of its own; see `Room.check`."""
+        self.room.check(session, values, list(self._open.values()))
 
     def close(self, session_hash: str) -> None:
         """Close the session of that hash, where there is one."""

@@ -29,11 +29,11 @@ class Upload(NamedTuple):
 
     Attributes:
         changes: adds what is to happen after another ECG, or another stretch of one, was chosen.
-        status: what was loaded, or why it could not be.
+        form: sampling rate, unit and leads, for what a file does not say.
     """
 
     changes: Callable[..., None]
-    status: gr.HTML
+    form: list[Any]
 
 
 def add_upload(demo: Demo, session: gr.State) -> Upload:
@@ -94,20 +94,25 @@ def add_upload(demo: Demo, session: gr.State) -> Upload:
         for event in events:
             event.then(*arguments, **options)
 
-    return Upload(changes, status)
+    return Upload(changes, form)
 
 
 _QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "minimal", "concurrency_limit": None}
 
 
+def filled_in(fs: float | None, unit: str, leads: str) -> dict[str, Any]:
+    """What the form says, as `IsolatedReader.read` takes it."""
+    names = [name.strip() for name in leads.replace(";", ",").split(",") if name.strip()]
+    return {"fs": fs or None, "leads": names or None, "unit": unit if unit in UNITS else None}
+
+
 def _read(demo: Demo, session: Session, paths: tuple[Any, ...], fs: float | None, unit: str, leads: str) -> list[Any]:
     """Read an upload; what could not be read stays in the session's folder, for another try with the form filled in."""
     began, size = time.monotonic(), sum(path.stat().st_size for path in paths)
-    names = [name.strip() for name in leads.replace(";", ",").split(",") if name.strip()] or None
     try:
         if not paths:
             raise EcgInputError("There is no file to read again. Drop a file into the field above.")
-        records = demo.reader.read(list(paths), fs=fs or None, leads=names, unit=unit if unit in UNITS else None)
+        records = demo.reader.read(list(paths), **filled_in(fs, unit, leads))
         session.show(tuple(records))
     except EcgInputError as problem:
         if not session.closed:
@@ -132,17 +137,16 @@ def _example(session: Session, name: str) -> list[Any]:
 
 def _choose(session: Session, place: int) -> list[Any]:
     if place < len(session.records):
-        session.chosen, session.start_s = place, 0.0
-        session.forget_reading()
+        session.turn_to(place, 0.0)
     return _shown(session)
 
 
 def _move(session: Session, start: float | None) -> None:
     """Show another stretch; a number that was typed may be out of range."""
-    if session.records:
-        last = max(session.records[session.chosen].duration - SHOWN_S, 0.0)
-        session.start_s = min(max(start or 0.0, 0.0), last)
-        session.forget_reading()
+    with session.lock:
+        if session.records:
+            last = max(session.records[session.chosen].duration - SHOWN_S, 0.0)
+            session.turn_to(session.chosen, min(max(start or 0.0, 0.0), last))
 
 
 def _shown(session: Session, problem: Exception | None = None) -> list[Any]:
@@ -154,7 +158,7 @@ def _shown(session: Session, problem: Exception | None = None) -> list[Any]:
     choices = [(f"{place + 1}. {one.name}", place) for place, one in enumerate(session.records)]
     last = max(record.duration - SHOWN_S, 0.0)
     return [
-        _loaded(record),
+        loaded_html(record, record.notes),
         gr.update(choices=choices, value=session.chosen, visible=len(choices) > 1),
         gr.update(
             maximum=last or 1,
@@ -165,12 +169,13 @@ def _shown(session: Session, problem: Exception | None = None) -> list[Any]:
     ]
 
 
-def _loaded(record: EcgFile) -> str:
+def loaded_html(record: EcgFile, notes: tuple[str, ...]) -> str:
+    """What was read: an ECG's name, its facts, and what is to be said of how it was read."""
     facts = (record.format, f"{record.duration:.4g} s", f"{record.sampling_rate:g} Hz")
     return (
         f'<div class="loaded" role="status"><p class="record-name">{escape(record.name)}</p>'
         f'<p class="facts">{escape(" · ".join(facts))}</p>'
-        f"{render.sentences(record.notes, 'How the file was read')}</div>"
+        f"{render.sentences(notes, 'How the file was read')}</div>"
     )
 
 

@@ -61,6 +61,10 @@ def answered(log: ServiceLog, event: str) -> Iterator[Request]:
         )
 
 
+class _WrongValuesError(Exception):
+    """A call came with too few values or ones of another kind; its text is the answer."""
+
+
 def quieten(blocks: Any, log: ServiceLog) -> None:
     """Keep Gradio from printing what a function or its arguments raised.
 
@@ -70,11 +74,25 @@ def quieten(blocks: Any, log: ServiceLog) -> None:
         blocks: of the page; every call of the page, the API and the tools goes through its `process_api`.
         log: gets a line in place of the trace.
     """
-    process = blocks.process_api
+    process, preprocess = blocks.process_api, blocks.preprocess_data
+
+    async def preprocess_or_refuse(block_fn: Any, inputs: list[Any], *arguments: Any, **options: Any) -> Any:
+        try:
+            return await preprocess(block_fn, inputs, *arguments, **options)
+        except gr.Error:
+            raise
+        except ValueError as error:
+            raise _WrongValuesError(
+                f"{len(inputs)} values came that cannot be used, expected {len(block_fn.inputs)} of the kinds that "
+                "/gradio_api/info lists; correct the call"
+            ) from error
 
     async def process_quietly(*arguments: Any, **options: Any) -> Any:
         try:
             return await process(*arguments, **options)
+        except _WrongValuesError as error:
+            log.write("call", status="refused")
+            raise gr.Error(str(error), print_exception=False) from None
         except gr.Error as error:
             error.print_exception = False
             raise
@@ -82,6 +100,6 @@ def quieten(blocks: Any, log: ServiceLog) -> None:
             log.write("call", status="failed", where=where(error))
             raise gr.Error(DEFECT, print_exception=False) from None
 
-    blocks.process_api = process_quietly
+    blocks.process_api, blocks.preprocess_data = process_quietly, preprocess_or_refuse
     # It logs the messages that it could not understand.
     logging.getLogger("mcp").setLevel(logging.CRITICAL)

@@ -7,7 +7,9 @@ be read is decided in `uploads`. A function's docstring is what the API's page a
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +17,11 @@ import gradio as gr
 from gradio import FileData
 from gradio.context import get_blocks_context
 
+from dataset_scripts.errors import EcgInputError
 from spaces_demo.engine.states import ReportOptions
 from spaces_demo.service import asked
 from spaces_demo.service.answering import answered
-from spaces_demo.service.uploads import inline_file, uploaded_paths
+from spaces_demo.service.uploads import inline_file, uploaded
 
 if TYPE_CHECKING:
     from spaces_demo.service.demo import Demo
@@ -52,6 +55,8 @@ class Api:
 
     def __init__(self, demo: Demo) -> None:
         self.demo = demo
+        # As many as Gradio's queue lets run, see launch.py; the others' threads stay free for the page.
+        self._inline_places = threading.BoundedSemaphore(2 * demo.settings.max_batch)
 
     def read(
         self,
@@ -89,9 +94,9 @@ class Api:
         Returns:
             The reading as JSON.
         """
-        with answered(self.demo.log, "read") as request:
+        with answered(self.demo.log, "read") as request, uploaded(files, self.demo.folder) as paths:
             options = ReportOptions(temperature, num_beams, max_new_tokens, seed)
-            recording = self._recording(files, fs, unit, leads, record, start_s)
+            recording = _recording(paths, fs, unit, leads, record, start_s)
             return asked.read(
                 self.demo, recording, request, model=model, language=language, prompt=prompt, options=options
             )
@@ -124,8 +129,8 @@ class Api:
         Returns:
             The picture; it is deleted from the server after an hour.
         """
-        with answered(self.demo.log, "draw") as request:
-            recording = self._recording(files, fs, unit, leads, record, start_s)
+        with answered(self.demo.log, "draw") as request, uploaded(files, self.demo.folder) as paths:
+            recording = _recording(paths, fs, unit, leads, record, start_s)
             return asked.draw_to_file(self.demo, recording, request, kind=kind, paper_speed=paper_speed, gain=gain)
 
     def occlude(
@@ -159,8 +164,8 @@ class Api:
             JSON with importance, a number for each lead and window: how much less likely the model finds the text
             without that stretch.
         """
-        with answered(self.demo.log, "occlude") as request:
-            recording = self._recording(files, fs, unit, leads, record, start_s)
+        with answered(self.demo.log, "occlude") as request, uploaded(files, self.demo.folder) as paths:
+            recording = _recording(paths, fs, unit, leads, record, start_s)
             return asked.occlude(
                 self.demo, recording, request, text=text, model=model, language=language, prompt=prompt
             )
@@ -193,8 +198,12 @@ class Api:
         Returns:
             The reading as JSON, in one text: a tool's answer is text.
         """
-        with answered(self.demo.log, "read_inline") as request:
-            path = inline_file(file_base64, self.demo.folder, self.demo.settings.limits.bytes)
+        largest = self.demo.settings.limits.bytes
+        with (
+            answered(self.demo.log, "read_inline") as request,
+            self._inline_place(),
+            inline_file(file_base64, self.demo.folder, largest) as path,
+        ):
             recording = _recording([path], fs, unit, leads, record, start_s)
             options = ReportOptions()
             reading = asked.read(
@@ -218,10 +227,15 @@ class Api:
         """
         return [{"name": entry.name, "description": entry.description} for entry in self.demo.settings.models]
 
-    def _recording(
-        self, files: Any, fs: float | None, unit: str, leads: str, record: str, start_s: float
-    ) -> asked.Recording:
-        return _recording(uploaded_paths(files, self.demo.folder), fs, unit, leads, record, start_s)
+    @contextmanager
+    def _inline_place(self) -> Iterator[None]:
+        """One of the places for files that are sent as text, which do not wait in Gradio's queue."""
+        if not self._inline_places.acquire(blocking=False):
+            raise EcgInputError("the server is busy with other files; try again in a moment")
+        try:
+            yield
+        finally:
+            self._inline_places.release()
 
 
 def _recording(
@@ -229,4 +243,4 @@ def _recording(
 ) -> asked.Recording:
     asked.check_types({"unit": unit, "leads": leads, "record": record}, {"fs": fs, "start_s": start_s})
     names = [name.strip() for name in leads.split(",")] if leads and leads.strip() else None
-    return asked.Recording(paths, fs or None, unit or None, names, record or None, start_s or 0.0)
+    return asked.Recording(paths, fs, unit or None, names, record or None, 0.0 if start_s is None else start_s)

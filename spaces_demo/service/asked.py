@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import secrets
 import threading
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from dataset_scripts.errors import EcgInputError
 from spaces_demo.downloads import as_json
+from spaces_demo.engine.states import checked_text
 from spaces_demo.reading import WINDOW_S, make_reading
 from spaces_demo.service.uploads import discard
 
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
     from spaces_demo.service.answering import Request
     from spaces_demo.service.demo import Demo
 
-_LONGEST_TEXT = 4000
 PICTURES = ("png", "svg", "pdf")
 
 
@@ -53,36 +54,34 @@ class Recording:
         """
         request.bytes = sum(path.stat().st_size for path in self.paths)
         try:
-            found = demo.reader.read(
-                list(self.paths), fs=self.fs, leads=None if self.leads is None else list(self.leads), unit=self.unit
+            found = demo.reader.read_stretch(
+                self.paths,
+                self.fs,
+                self.leads,
+                self.unit,
+                record=self.record,
+                start_s=self.start_s,
+                length_s=WINDOW_S,
             )
         finally:
             discard(self.paths, demo.folder)
-        one = _only(found, self.record)
-        request.format = one.format
-        return one.window(self.start_s, WINDOW_S)
+        request.format = found.format
+        return found
 
 
 def check_types(texts: Mapping[str, Any], numbers: Mapping[str, Any]) -> None:
     """Hold a request's values to the types that the API states, which Gradio does not check.
 
     Raises:
-        EcgInputError: a value is neither None nor of its type.
+        EcgInputError: a value is neither None nor of its type, or a number that is none.
     """
     for kind, types, values in (("a text", (str,), texts), ("a number", (int, float), numbers)):
         for name, value in values.items():
             if value is not None and (isinstance(value, bool) or not isinstance(value, types)):
                 raise EcgInputError(f"{name} is {json.dumps(value)[:80]}, expected {kind}")
-
-
-def _only(found: Sequence[EcgFile], name: str | None) -> EcgFile:
-    chosen = list(found) if name is None else [each for each in found if each.name == name]
-    if len(chosen) == 1:
-        return chosen[0]
-    names = ", ".join(each.name for each in found)
-    if not chosen:
-        raise EcgInputError(f"the upload holds no record {name!r}, it has: {names}")
-    raise EcgInputError(f"the upload holds {len(found)} ECGs ({names}); name one of them as record, or send one")
+    for name, number in numbers.items():
+        if number is not None and not math.isfinite(number):
+            raise EcgInputError(f"{name} is {number}, expected a number")
 
 
 def read(
@@ -132,7 +131,7 @@ def occlude(
         raise EcgInputError("the text is empty, expected the report whose support in the ECG is asked for")
     asked = _prompt(prompt, language)
     found = demo.engine.occlude(
-        name, record.signal, record.sampling_rate, asked, _limited("text", text), stop=threading.Event()
+        name, record.signal, record.sampling_rate, asked, checked_text("the text", text), stop=threading.Event()
     )
     return {
         "model": name,
@@ -192,13 +191,7 @@ def _prompt(prompt: str | None, language: str) -> str:
     from dataset_scripts.reports.language import LANGUAGES
 
     if prompt:
-        return _limited("prompt", prompt)
+        return checked_text("the prompt", prompt)
     if language not in LANGUAGES:
         raise EcgInputError(f"the language is {language!r}, expected one of {', '.join(LANGUAGES)}")
     return draw_prompt("", language)
-
-
-def _limited(what: str, text: str) -> str:
-    if len(text) > _LONGEST_TEXT:
-        raise EcgInputError(f"the {what} has {len(text)} characters, expected at most {_LONGEST_TEXT}")
-    return text

@@ -60,7 +60,7 @@ class Demo:
             opened.callback(engine.close)
             engine.warm_up()
             opened.pop_all()
-        demo = cls(settings, engine, reader, ServiceLog(), folder, began)
+        demo = cls(settings, engine, reader, ServiceLog(models=engine.names), folder, began)
         demo.log.write("opened", seconds=time.monotonic() - began, models=len(settings.models))
         return demo
 

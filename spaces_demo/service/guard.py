@@ -10,12 +10,14 @@ import json
 import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from spaces_demo.service.logs import ServiceLog, where
 from spaces_demo.service.private_folder import is_inside
+from spaces_demo.service.settings import is_loopback
 from spaces_demo.service.uploads import UPLOAD_ROUTE
 
 _READ = re.compile(
@@ -40,11 +42,16 @@ class Guard:
         largest: bytes of one upload.
         root_path: under which a proxy shows the page.
         mcp: whether the tools of the Model Context Protocol are served.
+        local: only requests to this machine's own names are answered, and none from a page of another host: a name
+            can be made to mean this machine (DNS rebinding), and a page of that name would act for its visitor.
         log: gets a line where an answer fails, in place of the server's trace.
     """
 
-    def __init__(self, app: ASGIApp, folder: Path, largest: int, root_path: str, mcp: bool, log: ServiceLog) -> None:
+    def __init__(
+        self, app: ASGIApp, folder: Path, largest: int, root_path: str, mcp: bool, local: bool, log: ServiceLog
+    ) -> None:
         self.app, self.folder, self.root_path, self.mcp, self.log = app, folder, root_path, mcp, log
+        self.local = local
         self.largest_upload = largest + _ROOM_FOR_THE_REST
         # A tool's file comes as text, of which four characters stand for three bytes.
         self.largest_text = largest * 4 // 3 + _ROOM_FOR_THE_REST
@@ -73,6 +80,10 @@ class Guard:
             return
         if scope["type"] != "http":
             raise RuntimeError(f"this server answers HTTP only, not {scope['type']}")
+        if self.local and not _is_of_this_machine(scope):
+            sentence = "this server answers this machine only: open it as http://127.0.0.1 or localhost, with its port"
+            await _refuse(403, sentence, scope, receive, send)
+            return
         path = scope["path"].removeprefix(self.root_path) or "/"
         method = scope["method"]
         known = _READ if method in ("GET", "HEAD") else _WRITE if method in ("POST", "DELETE", "OPTIONS") else None
@@ -99,6 +110,22 @@ class Guard:
             await _refuse(400, sentence, scope, receive, send)
             return
         await self.app(scope, _replayed(body, receive), send)
+
+
+def _is_of_this_machine(scope: Scope) -> bool:
+    """Whether every Host and Origin of a request is a name of this machine's own; a Host must be there."""
+    hosts = ["//" + value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
+    origins = [value.decode("latin-1") for name, value in scope["headers"] if name == b"origin"]
+    return bool(hosts) and all(map(_names_this_machine, [*hosts, *origins]))
+
+
+def _names_this_machine(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # looked at, since only that finds one that is none
+        return is_loopback(parts.hostname or "")
+    except ValueError:  # of brackets or the port
+        return False
 
 
 class _TooLargeError(Exception):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import socket
-import sys
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -18,10 +17,12 @@ from spaces_demo.service.demo import Demo
 from spaces_demo.service.guard import Guard
 from spaces_demo.service.headers import SecurityHeaders
 from spaces_demo.service.health import health_route
+from spaces_demo.service.logs import as_lines
 from spaces_demo.service.settings import Settings, is_loopback
-from spaces_demo.service.uploads import UPLOAD_ROUTE, receive_upload
+from spaces_demo.service.uploads import UPLOAD_ROUTE, UploadRoute
 
 _SESSIONS = 256
+_UPLOADS_KEPT = 16  # of the largest size, until somebody asks to have them read
 _KEEP_S = 3600
 _SWEEP_S = 300
 
@@ -71,11 +72,12 @@ def launch(settings: Settings) -> None:
     """
     running = start(settings)
     try:
-        print(f"meit demo answers at {running.url}", flush=True)
-        if not is_loopback(settings.host):
-            print("meit: warning: others can reach this page; it has no log-in of its own", file=sys.stderr)
-        while True:
-            time.sleep(3600)
+        with as_lines(running.demo.log):
+            print(f"meit demo answers at {running.url}", flush=True)
+            if not is_loopback(settings.host):
+                print("warning: others can reach this page; it has no log-in of its own", flush=True)
+            while True:
+                time.sleep(3600)
     except KeyboardInterrupt:
         print("stopped", flush=True)
     finally:
@@ -97,6 +99,7 @@ def _serve(demo: Demo) -> Running:
     blocks.delete_cache = (_SWEEP_S, _KEEP_S)
     # Twice a batch: while one is written, the next is read from its files.
     blocks.queue(max_size=settings.max_waiting, default_concurrency_limit=2 * settings.max_batch, api_open=False)
+    uploads = UploadRoute(demo.folder, _UPLOADS_KEPT * settings.limits.bytes)
     options: dict[str, Any] = {
         **page_options(),
         "server_name": settings.host,
@@ -115,10 +118,11 @@ def _serve(demo: Demo) -> Running:
                     largest=settings.limits.bytes,
                     root_path=settings.root_path,
                     mcp=settings.mcp,
+                    local=settings.local,
                     log=demo.log,
                 ),
             ],
-            "routes": [health_route(demo), Route(UPLOAD_ROUTE, receive_upload, methods=["POST"])],
+            "routes": [health_route(demo), Route(UPLOAD_ROUTE, uploads.receive, methods=["POST"])],
             "openapi_url": None,
         },
         "share": False,

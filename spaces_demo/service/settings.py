@@ -23,7 +23,7 @@ class Settings:
         port: 0 takes a free one.
         models: which can be asked, the first by default.
         allow_any_model: a visitor may name a folder or Hub id, whose code then runs here; on a loopback address only.
-        max_batch: reports written at a time.
+        max_batch: rows written at a time: reports, times the beams of each; so many beams are the most.
         max_waiting: requests that may wait; more are refused with a sentence.
         limits: of one upload.
         mcp: serve the API's functions as tools of the Model Context Protocol as well.
@@ -42,16 +42,26 @@ class Settings:
     root_path: str = ""
     embedded: bool = False
 
+    @property
+    def local(self) -> bool:
+        """Whether only browsers of this machine are answered, and no proxy stands before it."""
+        return is_loopback(self.host) and not self.root_path
+
     def checked(self) -> Self:
         """The settings themselves, if they may be used.
 
         Raises:
-            EcgInputError: `allow_any_model` on an address that others can reach, no model, or a number out of range.
+            EcgInputError: `allow_any_model` where others can reach it, no model, or a number out of range.
         """
         if self.allow_any_model and not is_loopback(self.host):
             raise EcgInputError(
                 f"--allow-any-model on the host {self.host}: who names a model runs its code on this machine, so it is "
                 "allowed on 127.0.0.1, ::1 or localhost only; list the models in a file and give it with --models"
+            )
+        if self.allow_any_model and self.root_path:
+            raise EcgInputError(
+                f"--allow-any-model behind a proxy (at {self.root_path}): who names a model runs its code on this "
+                "machine, and a proxy lets others in; list the models in a file and give it with --models"
             )
         if not self.models:
             raise EcgInputError(

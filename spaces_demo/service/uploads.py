@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 import secrets
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,29 +19,92 @@ from dataset_scripts.errors import EcgInputError
 from spaces_demo.service.private_folder import is_inside
 
 UPLOAD_ROUTE = "/gradio_api/upload"
+_OWN_FOLDER = re.compile(r"[0-9a-f]{32}")
 
 
-async def receive_upload(request: Request) -> Response:
-    """Store the files of one multipart request, in place of Gradio's own route.
+class UploadRoute:
+    """Stores the files of one multipart request, in place of Gradio's own route.
 
     That one names a file by its content, so that two visitors with the same ECG would share one file, and the first
     to be answered would delete it under the other's hands.
-    """
-    from gradio.route_utils import MultiPartException, upload_fn
 
-    blocks = request.app.get_blocks()
-    folder = Path(request.app.uploaded_file_dir) / secrets.token_hex(16)
+    Args:
+        folder: where uploads lie.
+        most_bytes: of all that nobody has had read yet; the oldest go where there are more.
+    """
+
+    def __init__(self, folder: Path, most_bytes: int) -> None:
+        self._folder, self._most_bytes = folder, most_bytes
+
+    async def receive(self, request: Request) -> Response:
+        """Answer one request with the paths of its files."""
+        from gradio.route_utils import MultiPartException, upload_fn
+        from gradio.routes import file_upload_statuses
+
+        blocks = request.app.get_blocks()
+        size = int(request.headers.get("content-length", blocks.max_file_size))
+        make_room(self._folder, self._most_bytes - size)
+        folder = self._folder / secrets.token_hex(16)
+        # The page asks how far its upload is, by an id of its own.
+        upload_id = request.query_params.get("upload_id")
+        statuses = file_upload_statuses if upload_id else None
+        try:
+            paths, _, _ = await upload_fn(
+                request, folder, blocks.max_file_size, upload_id, force_move=True, upload_progress=statuses
+            )
+        except MultiPartException as error:
+            shutil.rmtree(folder, ignore_errors=True)
+            return PlainTextResponse(error.message, status_code=413 if "maximum allowed size" in error.message else 400)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        finally:
+            if upload_id:
+                file_upload_statuses.set_done(upload_id)
+        # From these Gradio deletes by age what nobody asked to have read.
+        blocks.upload_file_set.update(str(path) for path in paths)
+        return JSONResponse([str(path) for path in paths])
+
+
+def make_room(folder: Path, most_bytes: int) -> None:
+    """Delete the oldest uploads, until all of them together have at most so many bytes.
+
+    Args:
+        folder: where uploads lie, each in a folder of its own; others there are left alone.
+        most_bytes: that may stay.
+    """
+    found = []
+    for own in folder.iterdir():
+        if _OWN_FOLDER.fullmatch(own.name):
+            sizes = [_size(path) for path in own.rglob("*")]
+            found.append((own.stat().st_mtime if own.exists() else 0.0, sum(sizes), own))
+    total = sum(size for _, size, _ in found)
+    for _, size, own in sorted(found):
+        if total <= most_bytes:
+            return
+        shutil.rmtree(own, ignore_errors=True)
+        total -= size
+
+
+def _size(path: Path) -> int:
     try:
-        paths, _, _ = await upload_fn(request, folder, blocks.max_file_size, None, force_move=True)
-    except MultiPartException as error:
-        shutil.rmtree(folder, ignore_errors=True)
-        return PlainTextResponse(error.message, status_code=413 if "maximum allowed size" in error.message else 400)
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    # From these Gradio deletes by age what nobody asked to have read.
-    blocks.upload_file_set.update(str(path) for path in paths)
-    return JSONResponse([str(path) for path in paths])
+        return path.stat().st_size if path.is_file() else 0
+    except FileNotFoundError:  # read and deleted meanwhile
+        return 0
+
+
+@contextmanager
+def uploaded(files: Any, folder: Path) -> Iterator[list[Path]]:
+    """The files that a request names, as `uploaded_paths` has them; they are deleted when it is answered.
+
+    Args:
+        files: see there.
+        folder: see there.
+    """
+    try:
+        yield uploaded_paths(files, folder)
+    finally:
+        discard([path for path in _named(files) if isinstance(path, str)], folder)
 
 
 def uploaded_paths(files: Any, folder: Path) -> list[Path]:
@@ -53,10 +118,9 @@ def uploaded_paths(files: Any, folder: Path) -> list[Path]:
         EcgInputError: none is named, or something that was not uploaded: a URL, a path of the server, or a file that
             has been read and deleted.
     """
-    given = files if isinstance(files, Sequence) and not isinstance(files, str) else [files]
-    paths = [each.get("path") if isinstance(each, Mapping) else each for each in given]
+    paths = _named(files)
     if not any(paths):
-        raise EcgInputError("no file was sent, expected at least one; upload it first, as gradio_client's handle_file")
+        raise EcgInputError("no file was sent, expected at least one; upload it first")
     found = []
     for path in paths:
         if not isinstance(path, str) or not is_inside(path, folder):
@@ -70,8 +134,14 @@ def uploaded_paths(files: Any, folder: Path) -> list[Path]:
     return found
 
 
-def inline_file(content: str, folder: Path, largest: int) -> Path:
-    """Store a file that was sent as text, in base64 with or without a data URL's head.
+def _named(files: Any) -> list[Any]:
+    given = files if isinstance(files, Sequence) and not isinstance(files, str) else [files]
+    return [each.get("path") if isinstance(each, Mapping) else each for each in given]
+
+
+@contextmanager
+def inline_file(content: Any, folder: Path, largest: int) -> Iterator[Path]:
+    """Store a file that was sent as text, in base64 with or without a data URL's head, until it is read.
 
     Args:
         content: the file.
@@ -81,6 +151,8 @@ def inline_file(content: str, folder: Path, largest: int) -> Path:
     Raises:
         EcgInputError: it is no base64, is empty, or has more bytes.
     """
+    if not isinstance(content, str):
+        raise EcgInputError("the file is no text, expected its bytes in base64, of a zip if it is several")
     text = content.partition(",")[2] if content.startswith("data:") else content
     if len(text) // 4 * 3 > largest + 3:
         raise EcgInputError(f"the file has more than {largest} bytes; send less")
@@ -93,9 +165,12 @@ def inline_file(content: str, folder: Path, largest: int) -> Path:
     if not data:
         raise EcgInputError("the file in base64 is empty; send the bytes of an ECG file")
     path = folder / secrets.token_hex(16) / "upload"
-    path.parent.mkdir(mode=0o700)
-    path.write_bytes(data)
-    return path
+    try:
+        path.parent.mkdir(mode=0o700)
+        path.write_bytes(data)
+        yield path
+    finally:
+        discard([path], folder)
 
 
 def discard(paths: Sequence[str | Path], folder: Path) -> None:

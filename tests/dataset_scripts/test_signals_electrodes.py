@@ -8,7 +8,7 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from dataset_scripts.signals.electrode_check import THRESHOLDS, suspected_exchanges, undo
+from dataset_scripts.signals.electrode_check import THRESHOLDS, features, suspected_exchanges, undo
 from dataset_scripts.signals.lead_check import LIMB_MATRIX, check_leads
 from dataset_scripts.simulation.recording import draw_recording, play
 from dataset_scripts.sources.ptb_xl import PtbXlSource
@@ -94,6 +94,13 @@ def test_a_lead_flat_to_the_microvolt_between_the_legs_is_suspected():
     faulty = recorded_with(recordings(100)[0], exchange("RA/RL"))
     faulty[1] = 0.0
     assert check_leads(faulty, 100).suspected == "RA/RL"
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_square_that_rounding_left_under_zero_is_an_amplitude_of_nothing():
+    products = np.eye(8)
+    products[2, 2] = -1e-5
+    assert np.isfinite(features(products)).all()
 
 
 def test_nothing_is_said_without_all_eight_leads():

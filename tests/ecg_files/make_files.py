@@ -171,12 +171,14 @@ def write_scp(
     leads: Sequence[str] = STANDARD_LEADS,
     *,
     huffman: bool = False,
+    multiplier_nv: int = 1000,
     starts: Sequence[int] | None = None,
     ends_at: int | None = None,
 ) -> Path:
     """SCP-ECG: plain int16, or second differences in the standard's default Huffman code.
 
-    `starts`: first sample of each lead, counted from 1. `ends_at`: the last, said of a file that has fewer.
+    `multiplier_nv`: what the file says that one step stands for. `starts`: first sample of each lead, counted from 1.
+    `ends_at`: the last, said of a file that has fewer.
     """
     rows = microvolts(signal)
     starts = [1] * len(rows) if starts is None else starts
@@ -189,7 +191,7 @@ def write_scp(
     sections = {
         1: struct.pack("<BH", 2, 5) + b"made\0" + struct.pack("<BHHBB", 25, 4, 2020, 1, 1) + b"\xff\0\0",
         3: struct.pack("<BB", len(rows), 0x04 | len(rows) % 32 << 3) + definitions,
-        6: struct.pack("<HHBB", 1000, round(1e6 / fs), 2 if huffman else 0, 0) + sizes + b"".join(stored),
+        6: struct.pack("<HHBB", multiplier_nv, round(1e6 / fs), 2 if huffman else 0, 0) + sizes + b"".join(stored),
     }
     if huffman:
         sections[2] = struct.pack("<H", 19999)

@@ -69,7 +69,7 @@ def test_npy_that_cannot_be_used(tmp_path):
         (np.zeros(5000), "holds (5000,)"),
         (np.zeros((12, 5000), dtype="int64"), "expected floats in mV"),
         (np.full((12, 5000), "a"), "expected floats in mV"),
-        (made_up_ecg() * 1000, "microvolts"),
+        (made_up_ecg() * 1000, "choose the unit that the values are in (on the command line --unit uV)"),
     ):
         np.save(path, array)
         assert message in refusal(path, fs=500, leads=LEADS)
@@ -98,7 +98,7 @@ def test_csv_that_cannot_be_used(tmp_path):
         (f"{names}\n0.1,0.2\n", "line 2 of the table: 2 values for 12 leads"),
         (f"{names.replace('V6', 'V5')}\n{rows}", "missing V6; given twice V5"),
         (f"{names.replace('V6', 'X')}\n{rows}", "11 leads, missing V6; unknown X"),
-        ("0.1,0.2\n0.1,0.2\n", "command line: --leads"),
+        ("0.1,0.2\n0.1,0.2\n", "on the command line --leads I,II,V1"),
         (f"{names}\n", "holds no samples"),
         ("", "is empty"),
         (f"{names}\n{row}\n", "cannot be read as an ECG"),
@@ -108,7 +108,7 @@ def test_csv_that_cannot_be_used(tmp_path):
     path.write_bytes(names.encode() + b"\n\xff\xfe")
     assert "a.csv" in refusal(path, fs=100)
     path.write_text(f"{names}\n{row}\n")
-    assert "(--leads) out" in refusal(path, fs=100, leads=LEADS)
+    assert "leave out the names that you give" in refusal(path, fs=100, leads=LEADS)
 
 
 def test_what_the_file_does_not_say_must_be_given(tmp_path):
@@ -116,8 +116,9 @@ def test_what_the_file_does_not_say_must_be_given(tmp_path):
     assert "--fs" in refusal(tmp_path / "a.npy", leads=LEADS)
     np.save(tmp_path / "eight.npy", made_up_ecg()[:8])
     assert "--leads" in refusal(tmp_path / "eight.npy", fs=500)
-    for fs in (0, -1, float("nan"), float("inf")):
-        assert "correct the rate that you give (--fs)" in refusal(tmp_path / "a.npy", fs=fs, leads=LEADS)
+    for fs, said in ((0, "0"), (-1, "-1"), (float("nan"), "not a number"), (float("inf"), "inf")):
+        expected = f"sampling rate that you give is {said}, expected a positive number of Hz"
+        assert expected in refusal(tmp_path / "a.npy", fs=fs, leads=LEADS)
     record = write_record(tmp_path)
     assert "says 500 Hz" in refusal(record, fs=250)
     assert read_ecg_file(record, fs=500).sampling_rate == 500
@@ -134,7 +135,17 @@ def test_what_is_assumed_is_said(tmp_path):
     assert read_ecg_file(tmp_path / "a.npy", fs=500, leads=LEADS, unit="mV").notes == ()
 
 
-@pytest.mark.parametrize(("unit", "factor"), [("uV", 1000.0), ("mV", 1.0), ("V", 0.001)])
+UNITS = [
+    ("uV", 1e3),
+    ("\N{MICRO SIGN}V", 1e3),
+    ("\N{GREEK SMALL LETTER MU}V", 1e3),
+    ("nV", 1e6),
+    ("mV", 1.0),
+    ("V", 1e-3),
+]
+
+
+@pytest.mark.parametrize(("unit", "factor"), UNITS)
 @pytest.mark.parametrize("kind", ["npy", "csv"])
 def test_unit_is_what_the_user_says(tmp_path, unit, factor, kind):
     values = made_up_ecg().astype(np.float64) * factor
@@ -144,7 +155,7 @@ def test_unit_is_what_the_user_says(tmp_path, unit, factor, kind):
     else:
         np.savetxt(path, values.T, delimiter=",", header=",".join(LEADS), comments="")
     np.testing.assert_allclose(read_ecg_file(path, fs=500, unit=unit).signal, made_up_ecg(), atol=1e-6)
-    assert "expected one of uV, mV, V" in refusal(path, fs=500, unit="mmHg")
+    assert "expected one of nV, uV, mV, V" in refusal(path, fs=500, unit="mmHg")
 
 
 @pytest.mark.parametrize(("delimiter", "comma"), [(";", True), (";", False), ("\t", True), ("\t", False)])
@@ -160,8 +171,34 @@ def test_columns_that_are_no_leads_are_left_out_and_said(tmp_path):
     rows = np.column_stack([np.arange(5000) / 500, made_up_ecg().T, np.ones(5000)])
     np.savetxt(tmp_path / "a.csv", rows, delimiter=",", header=",".join(["time", *LEADS, "pulse"]), comments="")
     ecg = read_ecg_file(tmp_path / "a.csv", fs=500, unit="mV")
-    assert ecg.notes == ("2 other channels are left out: time, pulse.",)
+    assert ecg.notes == ("1 other channel is left out: pulse.",)
     np.testing.assert_allclose(ecg.signal, made_up_ecg(), atol=1e-6)
+
+
+def test_values_that_are_far_from_an_ecg_are_answered_for_who_holds_a_file(tmp_path):
+    """Not for who holds an array, as the model's own check has it."""
+    np.save(tmp_path / "a.npy", made_up_ecg() * 1000)
+    np.savetxt(tmp_path / "b.csv", made_up_ecg().T * 1e-3, delimiter=",", header=",".join(LEADS), comments="")
+    record = write_record(tmp_path, units="V", gain=1000.0)
+    for message, said in (
+        (refusal(tmp_path / "a.npy", fs=500), "an ECG stays under 50 mV; choose the unit that the values are in"),
+        (refusal(tmp_path / "b.csv", fs=500), "more than half of the leads; choose the unit that the values are in"),
+        (
+            refusal(record),
+            "an ECG stays under 50 mV; the scale or unit in the file, or the unit that was given, is wrong",
+        ),
+    ):
+        assert said in message
+        assert "int16" not in message
+        assert "by 1000" not in message
+
+
+@pytest.mark.parametrize("cell", ["0_1.00", "1_0", "\N{ARABIC-INDIC DIGIT ONE}", "\N{FULLWIDTH DIGIT ONE}.5"])
+def test_numbers_that_only_python_takes_for_such(tmp_path, cell):
+    rows = [["0.1"] * 12 for _ in range(600)]
+    rows[5][3] = cell
+    (tmp_path / "a.csv").write_text("\n".join([",".join(LEADS), *map(",".join, rows)]), encoding="utf-8")
+    assert "line 7 of the table: could not convert string to float" in refusal(tmp_path / "a.csv", fs=500)
 
 
 def test_eight_leads_give_twelve(tmp_path):

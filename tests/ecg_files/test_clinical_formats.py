@@ -48,7 +48,7 @@ def test_edf_leads_at_different_rates(tmp_path):
 def test_edf_units(tmp_path):
     path = write_edf(tmp_path / "a.edf", SIGNAL * 0.02, 500, unit="mV")  # whole millivolts, 20 times as high
     np.testing.assert_allclose(read_ecg_file(path).signal, SIGNAL * 20, atol=0.51)
-    assert "in 'mV', not uV; leave the unit (--unit) out" in refusal(path, unit="uV")
+    assert "in 'mV', not uV; leave out the unit that you give" in refusal(path, unit="uV")
     assert "in 'degC', expected uV, mV or V" in refusal(write_edf(tmp_path / "b.edf", SIGNAL, 500, unit="degC"))
     silent = write_edf(tmp_path / "c.edf", SIGNAL, 500, unit="")
     assert "without a unit, expected uV, mV or V" in refusal(silent)
@@ -128,6 +128,26 @@ def test_dicom_of_32_bits_and_without_sensitivity(tmp_path):
     assert "has no sensitivity" in refusal(save(tmp_path / "b.dcm", [item]))
 
 
+def test_dicom_correction_factor(tmp_path):
+    item = group(SIGNAL, 500)
+    for channel, factor in zip(item.ChannelDefinitionSequence, [2, None, *[1] * 10], strict=True):
+        channel.ChannelSensitivityCorrectionFactor = factor
+    expected = SIGNAL.copy()
+    expected[0] *= 2
+    np.testing.assert_allclose(read_ecg_file(save(tmp_path / "a.dcm", [item])).signal, expected, atol=1e-6)
+    item.ChannelDefinitionSequence[4].ChannelSensitivityCorrectionFactor = 0
+    assert "its correction factor 0, so its samples stand for no voltage" in refusal(save(tmp_path / "b.dcm", [item]))
+
+
+@pytest.mark.parametrize(("sample_skew", "time_skew", "said"), [(2, 0, "4 ms"), (0, 0.0015, "1.5 ms"), (0, 0, None)])
+def test_dicom_skew_is_said(tmp_path, sample_skew, time_skew, said):
+    item = group(SIGNAL, 500)
+    item.ChannelDefinitionSequence[4].ChannelSampleSkew = sample_skew
+    item.ChannelDefinitionSequence[4].ChannelTimeSkew = time_skew
+    note = f"The file states that channels were sampled up to {said} apart; this is not corrected."
+    assert read_ecg_file(save(tmp_path / "a.dcm", [item])).notes == ((note,) if said else ())
+
+
 def test_dicom_in_other_units(tmp_path):
     item = group(SIGNAL, 500, unit="mm[Hg]", sensitivity=0.001)
     assert "in 'mm[Hg]', expected uV, mV or V" in refusal(save(tmp_path / "a.dcm", [item]))
@@ -174,6 +194,31 @@ def test_aecg_origin_and_missing_unit(tmp_path):
     np.testing.assert_allclose(read_ecg_file(path).signal, SIGNAL + 0.25, atol=1e-5)
     path.write_text(text.replace(' unit="uV"', ""))
     assert "without a unit" in refusal(path)
+
+
+@pytest.mark.parametrize("unit", [None, "uV"])
+@pytest.mark.parametrize("scale", [' value="1"', None])
+def test_aecg_without_a_scale(tmp_path, scale, unit):
+    path = write_aecg(tmp_path / "a.xml", SIGNAL, 500)
+    whole = '<scale value="1" unit="uV"/>'
+    path.write_text(path.read_text().replace(whole, "" if scale is None else whole.replace(scale, ""), 1))
+    assert "gives no scale for I, so the samples stand for no voltage" in refusal(path, unit=unit)
+
+
+@pytest.mark.parametrize("unit", [None, "uV"])
+def test_scp_without_a_scale(tmp_path, unit):
+    path = write_scp(tmp_path / "a.scp", SIGNAL, 500, multiplier_nv=0)
+    assert "gives no scale for I, II, III, aVR, aVL, aVF and others" in refusal(path, unit=unit)
+
+
+@pytest.mark.parametrize("unit", [None, "uV"])
+def test_muse_without_a_scale(tmp_path, unit):
+    path = write_muse(tmp_path / "a.xml", SIGNAL, 500)
+    before, _, rhythm = path.read_text().partition("Rhythm")
+    scale = "<LeadAmplitudeUnitsPerBit>4.88</LeadAmplitudeUnitsPerBit>"
+    assert scale in rhythm
+    path.write_text(f"{before}Rhythm{rhythm.replace(scale, '')}")
+    assert "gives no scale for I, II, V1, V2, V3, V4 and others" in refusal(path, unit=unit)
 
 
 def test_muse_of_unknown_units(tmp_path):

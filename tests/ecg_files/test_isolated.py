@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from dataset_scripts.errors import EcgInputError
+from ecg_files import isolated
 from ecg_files.handover import read_answer, write_ecgs, write_refusal
 from ecg_files.isolated import IsolatedReader, unlimited
 from ecg_files.limits import Limits
@@ -136,12 +138,60 @@ def test_the_child_has_one_thread(tmp_path):
 
 def test_the_child_is_started_again_where_it_was_killed(tmp_path):
     paths = write_wfdb(tmp_path, "ecg", SIGNAL, 500)
-    with IsolatedReader() as reader:
+    with IsolatedReader(workers=1) as reader:
         reader.read(paths)
         (worker,) = reader._workers
         os.kill(worker._process.pid, signal.SIGKILL)
         worker._process.wait()
         np.testing.assert_array_equal(reader.read(paths)[0].signal, SIGNAL)
+
+
+def test_one_slow_upload_does_not_hold_the_next(bad_reader, tmp_path):
+    reader, say = bad_reader
+    paths = write_wfdb(tmp_path, "ecg", SIGNAL, 500)
+    for _ in range(2):  # both workers are warm
+        reader.read(paths)
+    with ThreadPoolExecutor(1) as threads:
+        slow = threads.submit(say, "hang")
+        time.sleep(0.2)
+        began = time.monotonic()
+        assert reader.read(paths)[0].name == "ecg"
+        assert time.monotonic() - began < 1
+        assert not slow.done()
+
+
+def test_who_waits_too_long_is_told_that_the_server_is_busy(tmp_path, monkeypatch):
+    monkeypatch.setattr(isolated, "_WAIT_S", 0.1)
+    paths = write_wfdb(tmp_path, "ecg", SIGNAL, 500)
+    with IsolatedReader(workers=1) as reader:
+        worker = reader._idle.get()
+        with pytest.raises(EcgInputError, match="the server is busy reading other files"):
+            reader.read(paths)
+        reader._idle.put(worker)
+        assert reader.read(paths)
+
+
+def test_a_stretch_is_cut_in_the_child(tmp_path):
+    signal = np.tile(SIGNAL, 3)
+    paths = [*write_wfdb(tmp_path, "one", signal, 500), *write_wfdb(tmp_path, "two", -signal, 500)]
+    # Too long to be handed over whole, and its stretch is not.
+    with IsolatedReader(Limits(values=signal.size)) as reader:
+        found = reader.read_stretch(paths, record="two", start_s=12.5, length_s=10)
+        np.testing.assert_array_equal(found.signal, -signal[:, 6250:11250])
+        assert (found.name, found.sampling_rate, found.format) == ("two", 500, "WFDB")
+        with pytest.raises(EcgInputError, match=r"2 ECGs \(one, two\); name one"):
+            reader.read_stretch(paths, length_s=10)
+        with pytest.raises(EcgInputError, match=r"no record 'three', it has: one, two"):
+            reader.read_stretch(paths, record="three", length_s=10)
+        with pytest.raises(EcgInputError, match="lasts 30 s"):
+            reader.read_stretch(paths, record="two", start_s=30, length_s=10)
+        with pytest.raises(EcgInputError, match=r"holds 30,000 samples of 12 leads, expected 15,000 at most"):
+            reader.read(paths)
+        assert len(reader.read(paths[:2])) == 1
+
+
+def test_half_an_hour_is_what_one_upload_may_hold():
+    assert Limits().values == 12 * 500 * 30 * 60
 
 
 def test_many_threads_get_their_own_ecg(tmp_path):

@@ -1,14 +1,16 @@
 """Several files together, zips of many records, limits, and what an `EcgFile` can do."""
 
+import struct
 import zipfile
 
 import numpy as np
 import pytest
 
 from dataset_scripts.errors import EcgInputError
-from ecg_files.ecg_file import one_line
+from ecg_files.ecg_file import EcgFile, one_line
 from ecg_files.limits import Limits
 from ecg_files.read import read_ecg_file, read_ecg_files
+from modeling_meit.ecg_signal import STANDARD_LEADS
 from tests.ecg_files.make_files import write_csv, write_wfdb
 from tests.made_up_ecg import made_up_ecg
 
@@ -80,9 +82,11 @@ def test_other_files_in_a_zip_are_left_out_and_said(tmp_path):
 def test_one_of_several_is_chosen_by_name(tmp_path):
     path = zipped(tmp_path, "first", "second")
     np.testing.assert_allclose(read_ecg_file(path, record="second").signal, SIGNAL * 2, atol=1e-6)
-    with pytest.raises(EcgInputError, match=r"holds 2 ECGs \(first, second\); choose one with --record"):
+    with pytest.raises(
+        EcgInputError, match=r"holds 2 ECGs \(first, second\); choose one by its name \(on the command line --record"
+    ):
         read_ecg_file(path)
-    with pytest.raises(EcgInputError, match="no ECG named 'third'; it holds first, second: correct --record"):
+    with pytest.raises(EcgInputError, match="no ECG named 'third'; it holds first, second: correct the name"):
         read_ecg_file(path, record="third")
 
 
@@ -131,9 +135,70 @@ def test_window(tmp_path):
     assert part.name == "ecg"
     assert ecg.window(9.0).duration == 1.0
     assert ecg.window(9.0, 60.0).duration == 1.0
-    for start, length in ((10.0, 1.0), (-1.0, 1.0), (float("nan"), None), (0.0, 0.0), (0.0, float("inf"))):
-        with pytest.raises(EcgInputError, match=r"start asked for|holds no sample"):
+    for start, length in ((10.0, 1.0), (-1.0, 1.0), (float("nan"), None)):
+        with pytest.raises(EcgInputError, match="start asked for"):
             ecg.window(start, length)
+    for length in (0.0, 0.5, float("inf"), float("nan")):
+        with pytest.raises(EcgInputError, match=f"a window of {length:g} s, expected at least 1 s"):
+            ecg.window(0.0, length)
+    for start in (9.02, 9.5, 9.9999):  # a stretch of 10 ms once got a confident report
+        for length in (None, 10.0):
+            with pytest.raises(EcgInputError, match=r"lasts 10 s, of which .* follow the start .*; start earlier"):
+                ecg.window(start, length)
+
+
+@pytest.mark.parametrize("rate", [360.9, 333.3, 100.0])
+def test_the_last_second_is_read_at_every_rate(rate):
+    samples = int(10 * rate)
+    ecg = EcgFile(np.zeros((12, samples), np.float32), rate, STANDARD_LEADS, "a", "CSV")
+    assert abs(ecg.window(samples / rate - 1).duration - 1) < 1 / rate
+
+
+def test_zip64(tmp_path):
+    """As writers of large or streamed zips make them, with the sizes in a record of their own."""
+    path = zipped(tmp_path, "first", "second")
+    as_zip64(path)
+    assert [ecg.name for ecg in read_ecg_files([path])] == ["first", "second"]
+    assert "more than 3 files" in refusal([path], limits=Limits(zip_members=3))
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_zip64_that_would_take_memory(tmp_path, hidden):
+    """Whether the plain end record says so or states a small size beside it, which zipfile overrules."""
+    path = zipped(tmp_path, "first")
+    as_zip64(path, directory_bytes=1 << 40, hidden=hidden)
+    assert "more than 256 files" in refusal([path])
+
+
+def test_zip64_record_that_is_elsewhere(tmp_path):
+    path = zipped(tmp_path, "first")
+    as_zip64(path, moved=1)
+    assert "not where it says" in refusal([path])
+
+
+def as_zip64(path, directory_bytes=None, hidden=False, moved=0):
+    content = path.read_bytes()
+    end = content[-22:]
+    count, size, start = struct.unpack("<HII", end[10:20])
+    here = len(content) - 22
+    record = struct.pack("<4sQHHIIQQQQ", b"PK\6\6", 44, 45, 45, 0, 0, count, count, directory_bytes or size, start)
+    locator = struct.pack("<4sIQI", b"PK\6\7", 0, here + moved, 1)
+    if not hidden:
+        end = end[:8] + b"\xff" * 12 + end[20:]
+    path.write_bytes(content[:here] + record + locator + end)
+
+
+def test_zip_with_a_name_like_one_that_is_given_to_another(tmp_path):
+    """What is not called by plain letters gets a number; a plain file of that name stays another."""
+    record = write_wfdb(tmp_path, "ecg", SIGNAL, 500)
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.write(record[1], "ecg.dat")
+        archive.writestr("h\N{LATIN SMALL LETTER A WITH DIAERESIS}.hea", record[0].read_text())
+        archive.writestr("file1", "notes")
+        archive.writestr("_file1.txt", "notes")
+    (ecg,) = read_ecg_files([path])
+    np.testing.assert_array_equal(ecg.signal, SIGNAL)
 
 
 @pytest.mark.parametrize(

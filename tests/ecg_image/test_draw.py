@@ -1,11 +1,16 @@
 """The page is measured back from its pixels: everything drawn must stand where its millimetres say."""
 
+from inspect import signature
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from ecg_image.draw import INK_MM, draw_ecg
-from ecg_image.page import LEADS, RESEARCH_USE_NOTICE, standard_page
+from ecg_image import draw
+from ecg_image.draw import draw_ecg
+from ecg_image.page import INK_MM, LEADS, PAPERS, RESEARCH_USE_NOTICE, standard_page
+from ecg_image.pdf import draw_ecg_pdf
+from ecg_image.svg import draw_ecg_svg, svg_file
 from modeling_meit.feature_extraction_meit import STANDARD_LEADS
 
 FS = 500
@@ -231,3 +236,31 @@ def test_a_page_that_was_kept_is_not_drawn_into():
     before = draw_ecg(np.full((12, 5000), np.nan), FS, 600)
     draw_ecg(flat(0.3), FS, 600, title="name").putpixel((5, 5), (0, 0, 0))
     assert draw_ecg(np.full((12, 5000), np.nan), FS, 600).tobytes() == before.tobytes()
+
+
+def test_what_is_kept_stays_under_100_megabytes():
+    largest = 0
+    for paper in PAPERS:
+        page = standard_page(10.0, paper=paper)
+        width = draw._MAX_KEPT_PX
+        largest = max(largest, 4 * width * round(page.height * width / page.width))
+    kept = draw._kept_form.cache_info().maxsize + draw._kept_paper.cache_info().maxsize
+    assert kept * largest < 100e6
+
+
+def test_records_that_the_page_shows_alike_share_what_is_kept():
+    """Uploads of one length to the second, but never to the sample."""
+    draw_ecg(flat(0.1, 60.0), FS, 700)
+    before = draw._kept_form.cache_info()
+    image = draw_ecg(flat(0.1, 60.002), FS, 700)
+    after = draw._kept_form.cache_info()
+    assert (after.hits, after.misses) == (before.hits + 1, before.misses)
+    other = draw_ecg(flat(0.1, 70.0), FS, 700)
+    assert draw._kept_form.cache_info().misses == before.misses + 1
+    assert image.tobytes() != other.tobytes()
+
+
+@pytest.mark.parametrize("function", [draw_ecg, draw_ecg_svg, svg_file, draw_ecg_pdf])
+def test_what_may_be_chosen_is_named(function):
+    positional = [name for name, one in signature(function).parameters.items() if one.kind is one.POSITIONAL_OR_KEYWORD]
+    assert set(positional) <= {"signal", "sampling_rate", "width_px", "label", "title", "footer"}

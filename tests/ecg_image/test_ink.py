@@ -168,11 +168,37 @@ def test_lines_that_touch_do_not_run_into_each_other():
     assert (pixels[15:45, :, 0] == 255).all()
 
 
-def test_a_point_of_no_length_and_nothing_leave_the_paper_white():
+def test_nothing_leaves_the_paper_white():
     pixels = np.full((20, 20, 4), 255, np.uint8)
     draw_lines(pixels, [], 1.0)
-    draw_lines(pixels, [np.array([[5.0, 5.0]])], 1.0)
     assert (pixels == 255).all()
+
+
+@pytest.mark.parametrize("radius", [0.7, 1.75, 3.2])
+def test_a_line_of_no_length_is_a_dot_as_large_as_the_pen(radius):
+    pixels = np.full((20, 20, 4), 255, np.uint8)
+    draw_lines(pixels, [np.array([[9.6, 10.3], [9.6, 10.3]])], radius)
+    share = (255.0 - pixels[..., 0]) / (255 - INK[0])
+    assert share.sum() == pytest.approx(np.pi * radius**2, rel=0.15)
+    rows, columns = np.indices(share.shape) + 0.5
+    assert ((columns * share).sum() / share.sum(), (rows * share).sum() / share.sum()) == pytest.approx(
+        (9.6, 10.3), abs=0.15
+    )
+
+
+@pytest.mark.parametrize("width_px", [1100, 2970])
+def test_a_sample_between_two_gaps_is_drawn(width_px):
+    signal = np.full((12, 10 * FS), np.nan)
+    moments = np.array([300, 700, 1100])
+    signal[LEADS.index("I"), moments] = [0.5, -0.3, 0.1]
+    share, page, mm = recovered(signal, FS, width_px)
+    (panel,) = (panel for panel in page.panels if panel.lead == "I")
+    x = page.x_of(panel, moments / FS)
+    y = panel.baseline - page.gain * signal[LEADS.index("I"), moments]
+    touched = centres(share >= 0.05, mm)
+    distances = np.hypot(touched[:, None, 0] - x, touched[:, None, 1] - y)
+    assert (distances.min(axis=1) < INK_MM / 2 + mm).all()
+    assert (distances.min(axis=0) < mm).all()
 
 
 def test_pen_is_never_thinner_than_a_pixel():

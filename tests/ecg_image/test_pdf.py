@@ -139,3 +139,13 @@ def test_as_pixels_it_is_the_image():
 def test_wrong_arguments_say_so(change, message):
     with pytest.raises(ValueError, match=message):
         draw_ecg_pdf(**{"signal": signal_of(), "sampling_rate": FS, **change})
+
+
+def test_a_sample_between_two_gaps_is_a_dot():
+    signal = np.full((12, 10 * FS), np.nan)
+    signal[LEADS.index("V4"), 4500] = 0.4
+    page = standard_page(10.0)
+    (panel,) = (panel for panel in page.panels if panel.lead == "V4")
+    dots = [line for line in strokes(draw_ecg_pdf(signal, FS)) if len(line) == 2 and np.ptp(line, axis=0).max() == 0]
+    assert len(dots) == 1
+    assert dots[0][0].tolist() == pytest.approx([page.x_of(panel, 9.0), panel.baseline - 4.0], abs=1e-3)

@@ -43,6 +43,16 @@ def test_a_gap_is_left_open():
     assert len(paths(draw_ecg_svg(signal, RATE, "x"))) == len(whole) + 1
 
 
+@pytest.mark.parametrize("draw", [draw_ecg_svg, svg_file])
+def test_a_sample_between_two_gaps_is_a_dot(draw):
+    signal = np.full((12, 10 * RATE), np.nan)
+    nothing = draw(signal, RATE, "x")
+    signal[LEADS.index("V4"), 900] = 0.4
+    # As far right and up as 9 s and 0.4 mV are, and no longer: its round ends make it a dot.
+    assert len(re.findall(r"M\d+,\d+l0,0(?=[M\"])", draw(signal, RATE, "x"))) == 1
+    assert "l0,0" not in nothing
+
+
 def test_the_label_is_escaped_and_patterns_have_names_of_their_own():
     signal = np.zeros((12, 10 * RATE))
     drawings = [draw_ecg_svg(signal, RATE, label) for label in ('a "b" <c>', "d")]
@@ -64,7 +74,9 @@ def test_a_record_of_two_samples_leaves_most_panels_empty():
     page = standard_page(2 / RATE)
     held = [panel for panel in page.panels if round(panel.start * RATE) < 2]
     assert 0 < len(held) < len(page.panels)
-    # Of a single sample there is no line; the strip holds both.
+    # Of a single sample there is a dot; the strip holds both.
+    single = [panel for panel in held if round(panel.start * RATE) == min(round(panel.stop * RATE), 1)]
+    assert sum(np.ptp(line, axis=0).max() == 0 for line in drawn) == len(single) > 0
     strip = next(line for line in drawn if len(line) == 2 and line[0, 1] == pytest.approx(page.baselines[-1]))
     np.testing.assert_allclose(strip[:, 0], [page.trace_x, page.trace_x + 0.25], atol=0.0251)
 

@@ -79,7 +79,7 @@ def test_control_characters_are_shown_as_such():
 @pytest.mark.parametrize("layout", ["3x4", "6x2", "12x1"])
 def test_texts_stand_on_the_sheet_and_the_notice_is_there(paper, layout):
     page = standard_page(86400.0, paper=paper, layout=layout)
-    texts = [*fixed_texts(page, 86400.0), *free_texts(page, "name\n" + "word " * 900, "foot " * 90)]
+    texts = [*fixed_texts(page, page.extent(86400.0)), *free_texts(page, "name\n" + "word " * 900, "foot " * 90)]
     assert RESEARCH_USE_NOTICE in [text.text for text in texts]
     for text in texts:
         wide = length(text.text, text.size)

@@ -285,3 +285,75 @@ def test_of_a_long_recording_the_beginning_is_measured() -> None:
     assert found.notes[0] == "Measured on the first 60 s of 90 s."
     assert found.beats < 7 * expected.beats
     assert_close(found, expected, *INTERVALS, "qrs_axis_deg", within=4)
+
+
+@pytest.mark.parametrize(("seed", "rate"), [(54, 100), (69, 100), (90, 250), (160, 100)])
+@pytest.mark.filterwarnings("error")
+def test_instants_missing_at_random_never_break_the_measuring(seed: int, rate: int) -> None:
+    """Of these a median beat had gaps where P or T is looked for."""
+    rng = np.random.default_rng(seed)
+    assert int(rng.choice([100, 250, 500])) == rate
+    recording, share = draw_recording(3, int(rng.integers(0, 200)), 10.0), float(rng.uniform(0.05, 0.7))
+    signal = play(recording, rate).copy()
+    signal[:, rng.random(signal.shape[1]) < share] = np.nan
+    found, truth = measure_ecg(signal, rate), recording.measurements()
+    assert found.heart_rate_bpm == pytest.approx(truth["heart_rate_bpm"], abs=6)
+    for name in ("pr_interval_ms", "qrs_duration_ms", "qt_interval_ms"):
+        value = found.as_row()[name]
+        assert value == pytest.approx(truth[name], abs=30) if value is not None else found.notes
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_wave_that_no_beat_holds_is_not_measured_and_said() -> None:
+    signal, expected = sound()
+    damaged = signal.copy()
+    for beat in draw_recording(0, 51, 10.0).beats:
+        first = max(0, round((beat.time + 0.22) * 500))
+        damaged[:, first : first + 60] = np.nan
+    found = measure_ecg(damaged, 500)
+    assert found.qt_interval_ms is found.qtc_bazett_ms is None
+    assert "Samples of the T wave are missing: QT is not measured." in found.notes
+    assert_close(found, expected, "heart_rate_bpm", "qrs_duration_ms", within=6)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_lead_missing_in_every_other_sample_leaves_no_warning() -> None:
+    signal, _ = sound()
+    damaged = signal.copy()
+    damaged[np.random.default_rng(1).random(signal.shape) < 0.45] = np.nan
+    found = measure_ecg(damaged, 500)
+    assert found.pr_interval_ms is None
+    assert "Too many samples are missing before the QRS: PR is not measured." in found.notes
+
+
+@pytest.mark.parametrize("size", [5.0, 10.0, 45.0])
+@pytest.mark.parametrize("leads", [slice(7, 8), slice(0, 12)])
+def test_three_spikes_do_not_move_the_rate(size: float, leads: slice) -> None:
+    signal, expected = sound()
+    damaged = signal.copy()
+    for place in (700, 2100, 3900):
+        damaged[leads, place : place + 10] += size
+    found = measure_ecg(damaged, 500)
+    assert_close(found, expected, *INTERVALS, within=5)
+    assert found.notes[0] == "Left out: 3 narrow spikes far larger than the QRS complexes."
+
+
+@pytest.mark.parametrize("count", [6, 12, 25])
+def test_an_electrode_that_crackles_all_the_time_does_not_move_the_rate(count: int) -> None:
+    signal, expected = sound()
+    damaged = signal.copy()
+    for place in np.random.default_rng(count).integers(0, 4990, count):
+        damaged[7, place : place + 10] += 20.0
+    assert_close(measure_ecg(damaged, 500), expected, "heart_rate_bpm", within=3)
+
+
+def test_measuring_leaves_python_s_warnings_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are the whole process's: a thread that silences them makes another one lose its own."""
+    signal = sound()[0].copy()
+    signal[:, np.random.default_rng(0).random(signal.shape[1]) < 0.4] = np.nan
+
+    def refused(*_: object, **__: object) -> None:
+        raise AssertionError("warnings are caught")
+
+    monkeypatch.setattr("warnings.catch_warnings", refused)
+    assert measure_ecg(signal, 500).heart_rate_bpm is not None

@@ -98,6 +98,13 @@ def test_wander(millivolts: float, level: str) -> None:
     assert remark.text.startswith("The baseline wanders by ")
 
 
+@pytest.mark.parametrize(("seconds", "is_short"), [(1.0, True), (3.9, True), (4.0, False), (10.0, False)])
+def test_too_short_for_a_report(seconds: float, is_short: bool) -> None:
+    remarks = quality_remarks(sound()[:, : round(seconds * RATE)], RATE)
+    said = f"The recording lasts {seconds:.2g} s, too short for a report: expected 4 s at least."
+    assert (QualityRemark("serious", said) in remarks) == is_short
+
+
 def test_a_rail_is_saturation() -> None:
     signal = sound()
     signal[LEAD["V3"], 500:600] = 5.0
@@ -123,3 +130,15 @@ def test_leads_that_contradict_each_other_come_first() -> None:
 def test_another_shape_is_refused() -> None:
     with pytest.raises(EcgInputError, match="expected"):
         quality_remarks(np.zeros((11, 500), dtype=np.float32), RATE)
+
+
+@pytest.mark.parametrize(("leads", "named"), [(["V2"], "V2"), (["V2", "V5"], "V2 and V5")])
+def test_spikes_are_said_once_and_are_no_hum(leads: list[str], named: str) -> None:
+    signal = sound()
+    for place in (700, 2100, 3900):
+        signal[[LEAD[lead] for lead in leads], place : place + 10] += 20.0
+    said = QualityRemark("warning", f"3 narrow spikes far larger than the QRS complexes in {named}.")
+    assert only(signal) == said
+    signal = sound()
+    signal[LEAD["V2"], 700] -= 5.0
+    assert only(signal).text == "One narrow spike far larger than the QRS complexes in V2."

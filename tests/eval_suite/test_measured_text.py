@@ -120,6 +120,47 @@ def test_no_block_says_nothing_of_the_width_and_a_hedge_nothing_at_all() -> None
     assert verdicts("Possible first degree AV block.") == {}
 
 
+@pytest.mark.parametrize(
+    ("text", "changes", "says"),
+    [
+        ("Heart rate 60/min.", {"heart_rate_bpm": 65.4}, "60 /min stated, 65.4 /min measured, more than 5 /min apart."),
+        ("Heart rate 60/min.", {"heart_rate_bpm": 64.6}, "60 /min stated, 65 /min measured, within 5 /min."),
+        ("Heart rate 60/min.", {"heart_rate_bpm": 66.4}, "60 /min stated, 66 /min measured, more than 5 /min apart."),
+        ("QTc 400 ms.", {"qtc_bazett_ms": 430.3, "qtc_fridericia_ms": 440.0}, "430.3 ms measured, more than 30 ms"),
+        ("QRS axis 179 degrees.", {"qrs_axis_deg": -165.7}, "-165.7 ° measured, more than 15 ° apart."),
+    ],
+)
+def test_the_number_shown_does_not_belie_the_verdict(text: str, changes: dict[str, float], says: str) -> None:
+    (found,) = (one for one in compare_with_text(Measurements(**{**vars(NORMAL), **changes}), text) if not one.claim)
+    assert says in found.why
+
+
+@pytest.mark.parametrize(
+    ("text", "changes", "says"),
+    [
+        (
+            "Long QT interval.",
+            {"qtc_bazett_ms": 436.0},
+            "(450 ms or more); measured: 436 ms, within 15 ms of the limit.",
+        ),
+        ("Long QT interval.", {"qtc_bazett_ms": 452.0}, "(450 ms or more); measured: 452 ms."),
+        ("No QT prolongation.", {"qtc_bazett_ms": 452.0}, "(460 ms or more); measured: 452 ms."),
+        ("No QT prolongation.", {"qtc_bazett_ms": 470.0}, "(460 ms or more); measured: 470 ms, within 15 ms of the"),
+        ("No QT prolongation.", {"qtc_bazett_ms": 480.0}, "(460 ms or more); measured: 480 ms."),
+        (
+            "Bradycardia.",
+            {"heart_rate_bpm": 60.3},
+            "(under 60 /min); measured: 60.3 /min, within 2.5 /min of the limit.",
+        ),
+        ("Bradycardia.", {"heart_rate_bpm": 59.0}, "(under 60 /min); measured: 59 /min."),
+        ("Extreme axis deviation.", {"qrs_axis_deg": 175.0}, "measured: 175 °, within 7.5 ° of the limit."),
+    ],
+)
+def test_a_claim_says_its_limit_and_when_the_margin_decided(text: str, changes: dict[str, float], says: str) -> None:
+    (found,) = (one for one in compare_with_text(Measurements(**{**vars(NORMAL), **changes}), text) if one.claim)
+    assert says in found.why
+
+
 def test_a_text_must_be_a_string() -> None:
     with pytest.raises(EcgInputError, match="string"):
         compare_with_text(NORMAL, None)  # type: ignore[arg-type]

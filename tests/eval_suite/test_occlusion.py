@@ -106,16 +106,26 @@ def test_the_model_s_own_order_and_crop_are_put_back() -> None:
     assert np.argwhere(np.abs(found.importance) > 1e-4).tolist() == [[STANDARD_LEADS.index("V2"), 0]]
 
 
-@pytest.mark.parametrize("start", [0, 14])
-def test_a_part_of_the_text_is_scored_alone(start: int) -> None:
-    """Each part's log-probability is what the whole model says of its tokens; together they make the text's."""
-    model, processor = tiny_model(), tiny_processor()
-    signal = made_up_signal()
-    end = 13 if start == 0 else len(TEXT)
+def test_parts_of_a_text_make_the_whole() -> None:
+    """Weighted by their tokens, the two sentences' log-probabilities and importances are the text's."""
+    model, processor, signal = tiny_model(), tiny_processor(), made_up_signal()
     whole = occlusion(model, processor, signal, RATE, PROMPT, TEXT, window_s=5.0)
-    part = occlusion(model, processor, signal, RATE, PROMPT, TEXT, window_s=5.0, what=(start, end))
-    assert part.baseline != pytest.approx(whole.baseline, abs=1e-3)
-    assert np.abs(part.importance - whole.importance).max() > 1e-3
+    spans = [(0, 13), (13, len(TEXT))]
+    parts = [occlusion(model, processor, signal, RATE, PROMPT, TEXT, window_s=5.0, what=span) for span in spans]
+    # Of the tokens of the conversation, as a part is read in it.
+    turns = [{"role": "user", "content": PROMPT}, {"role": "assistant", "content": TEXT}]
+    rendered = processor.apply_chat_template(turns, tokenize=False, add_generation_prompt=False)
+    offsets = processor.tokenizer(rendered, return_offsets_mapping=True, add_special_tokens=False)["offset_mapping"]
+    first = rendered.rfind(TEXT)
+    counts = [
+        sum(begin < first + stop and end > first + start for begin, end in offsets)
+        for start, stop in ((0, 13), (14, 34))
+    ]
+    assert min(counts) > 1
+    assert np.average([part.baseline for part in parts], weights=counts) == pytest.approx(whole.baseline, abs=1e-4)
+    importance = np.average([part.importance for part in parts], axis=0, weights=counts)
+    np.testing.assert_allclose(importance, whole.importance, atol=1e-4)
+    assert parts[0].baseline != pytest.approx(whole.baseline, abs=1e-3)
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 200])

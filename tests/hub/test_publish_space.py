@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import shutil
 import sys
 from importlib.metadata import requires
 from pathlib import Path
@@ -65,6 +66,8 @@ def test_data_files_are_those_that_the_wheel_has():
     modules = ast.literal_eval(given["py_modules"])
     assert set(MODULES) <= set(modules)
     for package, patterns in PACKAGES.items():
+        if package == "checkpoints":  # of its models only those that are offered, see below
+            continue
         assert sorted(patterns) == sorted(
             pattern for pattern in package_data.get(package, []) if pattern not in ROOT_FILES
         ), package
@@ -78,6 +81,27 @@ def test_no_file_of_the_packages_is_forgotten():
         for path in (ROOT / package).rglob("*"):
             if path.is_file() and "__pycache__" not in path.parts and not path.name.startswith("."):
                 assert path.relative_to(ROOT).as_posix() in kept or path.name in ROOT_FILES, path
+
+
+@pytest.fixture
+def own_model():
+    """A folder that somebody trained to lie beside the shipped model, as `checkpoints/ship.py` does."""
+    folder = ROOT / "checkpoints" / "own-model-of-a-test"
+    folder.mkdir()
+    try:
+        for name in ("config.json", "model.safetensors", "notes.md", "own.py", "optimizer.pt"):
+            (folder / name).write_text("{}")
+        yield folder.name
+    finally:
+        shutil.rmtree(folder)
+
+
+def test_of_the_models_only_those_go_up_that_are_offered(own_model):
+    for offered in ([checkpoints.DEFAULT], [own_model], []):
+        models = {path.split("/")[1] for path in space_files(offered) if path.count("/") and "checkpoints/" in path}
+        assert models == {"__init__.py", "ship.py", *offered}
+    files = {path.split("/")[2] for path in space_files([own_model]) if own_model in path}
+    assert files == {"config.json", "model.safetensors", "own.py"}
 
 
 def header(card):
@@ -168,10 +192,22 @@ def test_models_of_the_operator(hub, tmp_path):
     listed.write_text(json.dumps([{"name": "small", "source": checkpoints.DEFAULT}, HUB_MODEL]))
     succeed(publish(hub, tmp_path, "tester/other", "--private", "--models", listed))
     files = hub.files("tester/other", kind="spaces")
+    assert "checkpoints/meit-ptbxl-small/model.safetensors" in files
     assert hub.store.repos["spaces", "tester/other"].private
     assert json.loads(files["models.json"])[1] == HUB_MODEL
     assert header(files["README.md"].decode())["models"] == ["tester/model"]
     assert "Research use only" in files["README.md"].decode()
+
+
+def test_with_models_of_the_hub_alone_none_of_this_machine_goes_up(hub, tmp_path):
+    listed = tmp_path / "models.json"
+    listed.write_text(json.dumps([HUB_MODEL]))
+    succeed(publish(hub, tmp_path, "tester/hub-only", "--models", listed))
+    files = hub.files("tester/hub-only", kind="spaces")
+    assert {path for path in files if path.startswith("checkpoints/")} == {
+        "checkpoints/__init__.py",
+        "checkpoints/ship.py",
+    }
 
 
 def test_a_model_of_this_machine_is_refused(hub, tmp_path):

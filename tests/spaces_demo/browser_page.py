@@ -49,24 +49,18 @@ class Visit:
         self.problems: list[str] = []
         page.set_default_timeout(PATIENCE_MS)
         page.on("request", lambda request: self.hosts.add(urlsplit(request.url).netloc))
-        page.on("pageerror", self._note_error)
+        page.on("pageerror", lambda error: self.problems.append(str(error)))
         page.on("response", self._note_failure)
         page.on("console", self._note_complaint)
         page.goto(url)
         page.wait_for_selector("#write:enabled")
 
-    # The service stores uploads by a route of its own that keeps no account of their progress. Gradio's page asks for
-    # it in vain, says so with the answer (a `Response`), and goes on.
-    def _note_error(self, error: Any) -> None:
-        if str(error) != "Response":
-            self.problems.append(str(error))
-
     def _note_failure(self, response: Any) -> None:
-        if response.status >= 400 and "/upload_progress?" not in response.url:
+        if response.status >= 400:
             self.problems.append(f"{response.status} {response.url}")
 
     def _note_complaint(self, said: Any) -> None:
-        if said.type == "error" and "Failed to load resource" not in said.text and said.text != "Response":
+        if said.type == "error":
             self.problems.append(said.text)
 
     def upload(self, *files: Path | dict[str, Any], field: str = "#files") -> None:

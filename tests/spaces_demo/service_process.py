@@ -145,7 +145,9 @@ READ_DEFAULTS = ["", "en", "", None, "", "", "", 0.0, 0.0, 1, None, 0]
 
 def call(url: str, endpoint: str, *data: Any) -> tuple[int, str]:
     """Call an endpoint as curl does; returns the status and the body, of the events where there are some."""
-    begun = HTTP.post(f"{url}/gradio_api/call/{endpoint}", json={"data": list(data)})
+    # In ASCII, so that half a character goes out as its escape, and with Python's NaN.
+    body, headers = json.dumps({"data": list(data)}), {"Content-Type": "application/json"}
+    begun = HTTP.post(f"{url}/gradio_api/call/{endpoint}", content=body, headers=headers)
     if begun.status_code != 200:
         return begun.status_code, begun.text
     answer = HTTP.get(f"{url}/gradio_api/call/{endpoint}/{begun.json()['event_id']}", timeout=120)

@@ -70,6 +70,12 @@ def test_what_mattered_is_drawn_over_the_paper(visit):
     assert shares == sorted(shares)
     assert any(0 < share < 100 for share in shares)
     assert re.search(r"Mattered most: \w+ at \d", one.text("#paint-says"))
+    # In twelve rows, so that what is named stands on the paper whichever lead and second it is.
+    leads = one.page.locator("#paper svg text").all_text_contents()
+    assert [lead for lead in leads if lead in ("I", "aVR", "V6")] == ["I", "aVR", "V6"]
+    most = re.search(r"Mattered most: (\w+) at (\d)", one.text("#paint-says"))
+    bands = one.page.locator("#paper svg .heat title").all_text_contents()
+    assert any(band.startswith(f"{most[1]}, {most[2]} to") for band in bands)
     pdf = one.save("#save-picture-pdf")[1]
     assert pdf.startswith(b"%PDF")
     # A report written anew has not been asked about.
@@ -87,3 +93,35 @@ def test_cancel_what_mattered(visit):
     one.page.wait_for_selector("#paint-says:has-text('Cancelled')")
     assert one.page.locator("#paper svg .heat").count() == 0
     assert one.page.is_enabled("#paint")
+
+
+@pytest.mark.slow
+def test_second_ecg_is_one_of_a_file_of_several(visit, tmp_path):
+    import zipfile
+
+    import numpy as np
+
+    from spaces_demo.page.examples import example
+    from tests.ecg_files.make_files import write_wfdb
+
+    normal, infarct = example("normal").signal, example("inferior_infarction").signal
+    written = [
+        *write_wfdb(tmp_path, "first", normal, 500),
+        *write_wfdb(tmp_path, "second", np.concatenate([infarct, normal], axis=1), 500),
+    ]
+    with zipfile.ZipFile(tmp_path / "two.zip", "w") as archive:
+        for path in written:
+            archive.write(path, path.name)
+    one = visit()
+    one.take("normal")
+    one.page.click("button[role=tab]:has-text('Compare')")
+    one.page.check("#compare-mode input[value^='Two ECGs']")
+    one.upload(tmp_path / "two.zip", field="#second-file")
+    one.page.wait_for_selector("#compare-says .loaded")
+    assert "first 10 s are compared" in one.text("#compare-says")
+    one.page.click("#second-ecg input")
+    one.page.click("#second-ecg [role=option]:has-text('second')")
+    one.page.click("#compare")
+    one.page.wait_for_selector("#difference table")
+    assert "second" in one.text("#side-1 h3")
+    assert "infarct" in one.text("#side-1 .draft")

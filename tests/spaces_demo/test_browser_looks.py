@@ -98,6 +98,31 @@ def test_from_example_to_report_by_keyboard_alone(visit):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("width", [390, 1440])
+def test_tab_goes_down_each_column(visit, width):
+    one = visit(width=width)
+    one.take("normal")
+    one.write()
+    tops = one.page.evaluate(
+        """() => ['#source', '#paper', '#draft', '#editor', '#what']
+          .map((selector) => document.querySelector(selector).getBoundingClientRect())
+          .map((box) => [box.left + box.width / 2 > innerWidth * 0.55, box.top])"""
+    )
+    if width == 390:
+        assert tops == sorted(tops)
+    else:
+        assert [right for right, _ in tops] == [False, False, True, True, False]
+        left, right = ([top for side, top in tops if side == which] for which in (False, True))
+        assert left == sorted(left)
+        assert right == sorted(right)
+        assert right[0] < left[1]
+    order = one.page.evaluate(
+        """() => [...document.querySelectorAll('#source, #paper, #draft, #editor, #what')].map((one) => one.id)"""
+    )
+    assert order == ["source", "paper", "draft", "editor", "what"]
+
+
+@pytest.mark.slow
 def test_every_control_has_a_name(visit):
     one = visit()
     one.take("normal")

@@ -1,14 +1,16 @@
 """A reading, its edits, and its downloads as text and JSON."""
 
 import json
+import time
 from dataclasses import replace
 from datetime import timezone
 
 import pytest
 
+from dataset_scripts.errors import EcgInputError
 from ecg_image.page import RESEARCH_USE_NOTICE
 from spaces_demo.downloads import as_json, as_text
-from spaces_demo.reading import with_edit
+from spaces_demo.reading import LONGEST_TEXT, with_edit
 from tests.spaces_demo.readings import DRAFT, reading
 
 
@@ -39,6 +41,13 @@ def test_an_edit_keeps_the_draft_and_says_where():
     assert (again.changes, again.findings) == ((), made.findings)
 
 
+def test_half_a_character_of_an_edit_can_be_saved():
+    edited = with_edit(reading(), DRAFT + " \ud800")
+    assert edited.text.endswith(" \ufffd")
+    as_text(edited).encode()
+    json.dumps(as_json(edited), ensure_ascii=False).encode()
+
+
 def test_a_change_keeps_its_time():
     first = with_edit(reading(), DRAFT.replace("60", "61"))
     first = replace(first, changes=(replace(first.changes[0], at="2000-01-01"),))
@@ -66,6 +75,32 @@ def test_the_changes_make_the_text_of_the_draft(draft, text):
         assert draft[change.start : change.start + len(change.before)] == change.before
         place = change.start + len(change.before)
     assert built + draft[place:] == edited.text == text.strip() or not edited.changes
+
+
+@pytest.mark.parametrize(
+    ("draft", "text", "changes"),
+    [
+        ("Sinus rhythm. Normal ECG.", "Normal ECG.", [("Sinus rhythm. ", "", 0)]),
+        ("Sinus rhythm. Normal ECG.", "Sinus rhythm.", [(" Normal ECG.", "", 13)]),
+        ("QRS 180 ms, rate 5", "QRS 90 ms, rate 6", [("180", "90", 4), ("5", "6", 17)]),
+    ],
+)
+def test_changes_are_whole_words_and_no_more(draft, text, changes):
+    assert [(each.before, each.after, each.start) for each in with_edit(reading(draft), text).changes] == changes
+
+
+def test_a_text_that_repeats_itself_takes_no_time():
+    draft = "sinus rhythm left axis a normal ecg " * 17
+    made = reading(draft)
+    began = time.process_time()
+    (change,) = with_edit(made, "a " * (LONGEST_TEXT // 2)).changes
+    assert time.process_time() - began < 2, "word by word, with the spaces between, it took over ten seconds"
+    assert change.start == 0
+
+
+def test_a_text_that_is_too_long_is_refused():
+    with pytest.raises(EcgInputError, match="has 20001 characters, expected at most 20000"):
+        with_edit(reading(), "a" * 20001)
 
 
 def test_text_says_what_it_is():

@@ -5,6 +5,7 @@ R4B differs from R4 in none of the elements of DiagnosticReport, Observation and
 
 import json
 import re
+import xml.etree.ElementTree
 
 import pytest
 from fhir.resources.R4B.bundle import Bundle
@@ -48,6 +49,16 @@ def test_it_says_who_wrote_it_and_that_it_is_for_research():
         assert DRAFT in text
     device = next(each for each in resource["contained"] if each["resourceType"] == "Device")
     assert device["deviceName"][0]["name"] == "some-model"
+
+
+def test_what_xml_may_not_hold_is_left_out():
+    text = "Sinus\x00 rhythm\ud800.\ufffe\uffff\x1b Größe 𝄞\r\n"
+    resource = as_fhir(reading(text))
+    validated(resource)
+    for found in (resource["conclusion"], resource["text"]["div"]):
+        assert "Sinus rhythm. Größe 𝄞\n" in found
+    xml.etree.ElementTree.fromstring(resource["text"]["div"])
+    json.dumps(resource, ensure_ascii=False).encode()
 
 
 def test_measurements_are_contained_observations_that_the_report_names():

@@ -11,6 +11,7 @@ import meit_report
 from dataset_scripts.errors import EcgInputError
 from eval_suite.report_model import ReportModel
 from modeling_meit.ecg_signal import STANDARD_LEADS
+from spaces_demo.engine import answers
 from spaces_demo.engine.engine import ReportEngine
 from spaces_demo.engine.models import ModelEntry
 from spaces_demo.engine.states import ReportOptions
@@ -129,6 +130,35 @@ def test_a_refused_row_leaves_the_others_alone(engine, alone):
     with pytest.raises(EcgInputError, match="12"):
         last(too_few)
     assert [last(streams[place]).text for place in (0, 2)] == [alone[0].text, alone[2].text]
+
+
+@pytest.mark.parametrize("text", ["\ud800", "normal \udfff ecg"])
+def test_a_text_that_no_encoding_has_is_refused_before_it_joins_others(engine, text):
+    with pytest.raises(EcgInputError, match=r"instruction holds half a character .* at place \d"):
+        ask(engine, 1, LONG, prompt=text)
+    with pytest.raises(EcgInputError, match="the text holds half a character"):
+        engine.occlude("tiny", ecg(4), RATE, PROMPTS[0], text)
+
+
+def test_a_row_that_fails_leaves_the_others_alone(engine, alone, monkeypatch, caplog):
+    """Whatever is raised of one visitor's ECG or prompt, not only what was foreseen."""
+    reading = answers.read_ecg
+
+    def broken(processor, signal, *rest):
+        if np.array_equal(signal, ecg(1)):
+            raise TypeError("said by a visitor")
+        return reading(processor, signal, *rest)
+
+    monkeypatch.setattr(answers, "read_ecg", broken)
+    before = engine.statistics()["failed"]
+    with held(engine):
+        streams = [ask(engine, number, LONG) for number in range(3)]
+    with pytest.raises(RuntimeError, match="could not be written: TypeError"):
+        last(streams[1])
+    assert [last(streams[place]).text for place in (0, 2)] == [alone[0].text, alone[2].text]
+    assert engine.statistics()["failed"] == before + 1
+    assert "a report failed: TypeError in broken" in caplog.text
+    assert "visitor" not in caplog.text
 
 
 @pytest.mark.parametrize("failure", [MemoryError, SystemExit])

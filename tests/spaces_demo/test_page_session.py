@@ -3,17 +3,24 @@
 import copy
 import gc
 import threading
+from dataclasses import replace
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from dataset_scripts.errors import EcgInputError
+from ecg_files.read import read_ecg_files
+from spaces_demo.page import compare, editor
+from spaces_demo.page.asking import USUAL
 from spaces_demo.page.attribution import _occlude
 from spaces_demo.page.build import build_page
 from spaces_demo.page.examples import example
+from spaces_demo.page.room import IDLE_S, Room
 from spaces_demo.page.session import SHOWN_S, Session, Sessions
-from spaces_demo.page.upload import _example
+from spaces_demo.page.upload import UNITS, _example, _read
 from spaces_demo.service.settings import Settings
+from tests.spaces_demo.readings import reading
 
 
 @pytest.fixture
@@ -27,10 +34,6 @@ def test_nothing_is_shown_before_an_ecg(session):
 
 
 def test_stretch_of_a_longer_record(session):
-    from dataclasses import replace
-
-    import numpy as np
-
     record = example("normal")
     long = replace(record, signal=np.concatenate([record.signal, 2 * record.signal], axis=1))
     session.show((long,))
@@ -121,7 +124,7 @@ def test_attribution_stops_when_nobody_waits_for_it(session):
 
     demo = SimpleNamespace(engine=SimpleNamespace(occlude=occlude))
     reading = SimpleNamespace(record=example("normal"), prompt="p", draft="d", model="m")
-    news = _occlude(demo, session, reading, "report")
+    news = _occlude(demo, reading, "report", session.begin("occlusion"))
     assert next(news) == 0.25
     news.close()
     assert told_to_stop.wait(5)
@@ -145,3 +148,86 @@ def test_page_adds_nothing_to_the_public_api(tmp_path):
     assert public(page) == public(alone)
     assert len(public(alone)) >= 4
     assert page.analytics_enabled is False
+
+
+def long(values):
+    record = example("normal")
+    return replace(record, signal=np.zeros((12, values // 12), dtype=np.float32))
+
+
+@pytest.fixture
+def sessions(tmp_path):
+    return Sessions(tmp_path, Room(1_200_000))
+
+
+def test_recordings_of_all_pages_share_one_room(sessions):
+    pages = [sessions.open(str(number)) for number in range(4)]
+    for page in pages[:2]:
+        page.show((long(600_000),))
+    with pytest.raises(EcgInputError, match="Other visitors' long recordings"):
+        pages[2].show((long(300_000),))
+    assert pages[2].records == ()
+    pages[3].show((example("normal"),))  # a short one always has room
+    pages[0].show((long(600_000),))  # its own is replaced
+    sessions.close("1")
+    pages[2].show((long(300_000),))
+    assert pages[2].held() == 300_000
+
+
+def test_page_that_lies_idle_gives_its_room(sessions):
+    idle, other = sessions.open("idle"), sessions.open("other")
+    idle.show((long(900_000),))
+    idle.used -= 2 * IDLE_S
+    other.show((long(900_000),))
+    assert idle.held() == 0
+    with pytest.raises(EcgInputError, match="Load the page again"):
+        idle.shown()
+
+
+def test_second_ecg_keeps_only_what_is_compared(session):
+    records = [replace(long(600_000), notes=("a note",)), example("normal")]
+    asked = {}
+
+    def read(paths, **form):
+        asked.update(form)
+        return records
+
+    demo = SimpleNamespace(folder=session.folder, reader=SimpleNamespace(read=read))
+    (session.folder / "sent").mkdir()
+    sent = session.folder / "sent" / "ecg.csv"
+    sent.write_text("")
+    _, picker, says = compare._take(demo, session, [{"path": str(sent)}], 250, "µV", "I, II")
+    assert asked == {"fs": 250, "unit": "µV", "leads": ["I", "II"]}
+    assert [one.duration for one in session.second] == [SHOWN_S, SHOWN_S]
+    assert session.second[0].signal.base is None
+    assert "a note" in says
+    assert "first 10 s are compared" in says
+    chosen = [value for _, value in picker["choices"]][1]
+    session.show((example("normal"),))
+    sides = compare._sides(session, compare.ECGS, "m", chosen, ("m", "en", USUAL, "", 0.0, 1, 0))
+    assert sides[1].record.name == example("normal").name
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_form_reads_a_file_in_each_unit_that_it_offers(session, tmp_path, unit):
+    factor = {"mV": 1.0, "µV": 1e3, "nV": 1e6, "V": 1e-3}[unit]
+    signal = example("normal").signal
+    path = tmp_path / "ecg.csv"
+    np.savetxt(path, signal.T * factor, "%.9g", ",", header=",".join(example("normal").lead_names), comments="")
+
+    def read(paths, **form):
+        return read_ecg_files(paths, **form)
+
+    demo = SimpleNamespace(reader=SimpleNamespace(read=read), log=SimpleNamespace(write=lambda *_, **__: None))
+    said = _read(demo, session, (path,), 500, unit, "")
+    assert session.records, said
+    np.testing.assert_allclose(session.shown().signal, signal, atol=1e-4)
+
+
+def test_text_that_is_too_long_is_refused(session):
+    session.reading = reading()
+    with pytest.raises(EcgInputError, match="20000"):
+        editor._edit(session, "a" * (editor.LONGEST_TEXT + 1))
+    said, _ = editor._follow_edit(session, "a" * (editor.LONGEST_TEXT + 1))
+    assert "20000" in said
+    assert not session.reading.edited

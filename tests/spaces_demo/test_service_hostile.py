@@ -11,6 +11,7 @@ from tests.spaces_demo.service_process import HTTP, READ_DEFAULTS, call, ecg_fil
 
 __all__ = ["service"]
 UPLOADABLE = [case for case in CASES if case.uploadable]
+REFUSED_UPLOAD = re.compile(r"more than \d+ MB|Invalid file name|[Ff]ile name|Too many")
 ERROR = re.compile(r'event: error\r?\ndata: \{"error": "(?P<said>(?:[^"\\]|\\.)*)"')
 
 
@@ -33,6 +34,8 @@ def test_each_is_answered_by_one_sentence(service, tmp_path):
         if answer.status_code != 200:
             # Refused before it was stored: larger than an upload may be, or with a name that no file may have.
             said = answer.text
+            if answer.status_code != 413 and not REFUSED_UPLOAD.search(said):
+                wrong.append((case.name, "why it cannot be uploaded", said))
         else:
             status, body = call(service.url, "read", answer.json(), *READ_DEFAULTS)
             found = ERROR.search(body)

@@ -1,6 +1,7 @@
 """The server over plain HTTP: what it tells, what it refuses, and what it leaves behind."""
 
 import json
+import socket
 import threading
 import time
 
@@ -71,7 +72,12 @@ def test_routes_that_the_page_does_not_need(service, path):
 @pytest.mark.parametrize("path", ["/etc/passwd", "/proc/self/environ", "{cwd}/x", "{root}/setup.py"])
 def test_files_of_the_server_are_not_served(service, path):
     named = path.format(cwd=service.folder / "cwd", root=__file__.partition("/tests/")[0])
-    assert HTTP.get(f"{service.url}/gradio_api/file={named}").status_code in (403, 404)
+    there = service.folder / "cwd" / "x"  # Gradio serves what lies in the folder that it was started in
+    there.write_text("of the server")
+    try:
+        assert HTTP.get(f"{service.url}/gradio_api/file={named}").status_code in (403, 404)
+    finally:
+        there.unlink()
 
 
 def test_methods_of_components_cannot_be_called(service):
@@ -116,8 +122,6 @@ class _Listener:
     """A server that notes who connects."""
 
     def __init__(self, asked):
-        import socket
-
         self.socket = socket.create_server(("127.0.0.1", 0))
         self.port = self.socket.getsockname()[1]
         self.asked = asked
@@ -150,6 +154,14 @@ def test_an_upload_is_deleted_once_it_was_read(service, tmp_path):
     assert service.stored() == before
     _, said = call(service.url, "read", [path], *READ_DEFAULTS)
     assert "no longer here" in said
+
+
+def test_progress_of_an_upload(service):
+    sent = HTTP.post(f"{service.url}/gradio_api/upload?upload_id=one", files=[("files", ("a.hea", b"x" * 5000))])
+    answer = HTTP.get(f"{service.url}/gradio_api/upload_progress?upload_id=one", timeout=20)
+    assert (sent.status_code, answer.status_code) == (200, 200)
+    assert '"msg": "done"' in answer.text
+    call(service.url, "read", sent.json(), *READ_DEFAULTS)
 
 
 def test_two_visitors_with_the_same_file_have_two_uploads(service):
@@ -223,6 +235,24 @@ def test_senseless_bodies(service, route, body):
     answer = HTTP.post(f"{service.url}/gradio_api/{route}", content=body, headers=headers)
     assert answer.status_code < 500 or "Traceback" not in answer.text
     service.events()
+
+
+def test_what_libraries_log_is_a_line_of_json_without_their_words(service):
+    head = {"Content-Type": "multipart/form-data; boundary=x"}
+    for body in (MARKER.encode(), b"--x\r\n" + MARKER.encode() + b"\r\n", b"--x\r\n\r\n--x--" + MARKER.encode()):
+        HTTP.post(f"{service.url}/gradio_api/upload", content=body, headers=head)
+    port = int(service.url.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port)) as raw:
+        raw.sendall(MARKER.encode() + b"\r\n\r\n")
+        raw.recv(1000)
+    for _ in range(50):
+        if any(event["event"] == "message" for event in service.events()):
+            break
+        time.sleep(0.1)
+    last = [event for event in service.events() if event["event"] == "message"][-1]
+    assert set(last) == {"time", "event", "level", "where"}
+    assert last["where"].startswith("uvicorn")
+    assert MARKER not in service.log()
 
 
 def test_log_has_neither_content_nor_names(service, tmp_path):

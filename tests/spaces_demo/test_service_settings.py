@@ -2,17 +2,24 @@
 
 import io
 import json
+import logging
+import os
+import re
+import warnings
 
+import gradio as gr
 import pytest
 
 from dataset_scripts.errors import EcgInputError
 from spaces_demo.service import private_folder
+from spaces_demo.service.api import Api
 from spaces_demo.service.asked import check_types
 from spaces_demo.service.demo import Demo
 from spaces_demo.service.headers import security_headers
-from spaces_demo.service.logs import ServiceLog
+from spaces_demo.service.logs import ServiceLog, as_lines
 from spaces_demo.service.private_folder import close_private_folder, is_inside, open_private_folder
 from spaces_demo.service.settings import Settings, is_loopback
+from spaces_demo.service.uploads import make_room
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "localhost", "::1", "[::1]"])
@@ -32,6 +39,13 @@ def test_any_model_is_refused_where_others_reach_it(host):
     assert Settings(host=host).checked().host == host
 
 
+def test_any_model_is_refused_behind_a_proxy():
+    with pytest.raises(EcgInputError, match="--allow-any-model behind a proxy"):
+        Settings(allow_any_model=True, root_path="/ecg").checked()
+    assert [Settings(host=host).local for host in ("127.0.0.1", "::1", "localhost", "0.0.0.0")] == [True] * 3 + [False]
+    assert not Settings(root_path="/ecg").checked().local
+
+
 @pytest.mark.parametrize("wrong", [{"models": ()}, {"port": 70000}, {"max_batch": 0}, {"max_waiting": 0}])
 def test_settings_out_of_range(wrong):
     with pytest.raises(EcgInputError, match="expected"):
@@ -47,6 +61,63 @@ def test_log_takes_no_other_field():
     assert line == {"event": "read", "seconds": 0.123, "format": "EDF", "bytes": 12}
     with pytest.raises(KeyError):
         log.write("read", report="sinus rhythm")
+
+
+def test_a_model_that_the_operator_did_not_name_is_not_logged():
+    stream = io.StringIO()
+    log = ServiceLog(stream, models=["small"])
+    for model in ("small", "said by a visitor"):
+        log.write("read", model=model)
+    assert [json.loads(line)["model"] for line in stream.getvalue().splitlines()] == ["small", "other"]
+
+
+def test_what_python_logs_becomes_a_line_of_json():
+    stream = io.StringIO()
+    library, ours = logging.getLogger("some.library"), logging.getLogger("spaces_demo.engine.test")
+    with as_lines(ServiceLog(stream, models=["small"])):
+        library.warning("quotes %r", "said by a visitor")
+        try:
+            raise ValueError("said by a visitor")
+        except ValueError:
+            library.exception("and a trace")
+        ours.error("a batch of %d failed:\nTypeError", 3)
+        for model in ("small", "said by a visitor"):
+            ours.error("a model cannot be opened: %s", model, extra={"model": model})
+        warnings.warn("said by a visitor", stacklevel=1)
+    library.error("not ours any more")
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert "visitor" not in stream.getvalue()
+    assert len(lines) == 6
+    assert all(line.pop("time") and line.pop("event") == "message" for line in lines)
+    assert re.fullmatch(r"some\.library:\d+", lines[0]["where"])
+    assert lines[1]["where"].startswith("ValueError < test_service_settings.py:")
+    assert lines[2]["message"] == "a batch of 3 failed: TypeError"
+    assert [lines[3]["model"], lines[3]["message"]] == ["small", "a model cannot be opened: small"]
+    assert (lines[4]["model"], "message" in lines[4]) == ("other", False)
+
+
+def test_the_oldest_uploads_go_where_there_are_too_many(tmp_path):
+    for number in range(4):
+        own = tmp_path / f"{number:032x}" / "abc"
+        own.mkdir(parents=True)
+        (own / "a.edf").write_bytes(bytes(100))
+        os.utime(own.parent, (1000 - number, 1000 - number))
+    (tmp_path / "page-1").mkdir()
+    (tmp_path / "page-1" / "b").write_bytes(bytes(1000))
+    make_room(tmp_path, 400)
+    assert len(list(tmp_path.iterdir())) == 5
+    make_room(tmp_path, 250)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"{0:032x}", f"{1:032x}", "page-1"]
+    make_room(tmp_path, -1)
+    assert [path.name for path in tmp_path.iterdir()] == ["page-1"]
+
+
+def test_files_sent_as_text_have_few_places(tmp_path):
+    settings = Settings(max_batch=1)
+    api = Api(Demo(settings, _Engine(), None, ServiceLog(io.StringIO()), tmp_path, 0.0))
+    with api._inline_place(), api._inline_place(), pytest.raises(gr.Error, match="the server is busy"):
+        api.read_ecg("MA==")
+    assert not list(tmp_path.iterdir())
 
 
 def test_private_folder_is_shared_by_servers_of_one_process_and_removed(monkeypatch, tmp_path):
