@@ -152,7 +152,7 @@ def _why_number(name: str, measured: float | None, stated: float, agrees: bool |
 
 
 def _compared_claims(measurements: Measurements, text: str) -> list[Comparison]:
-    findings: Mapping[str, str] = extract_findings(text)
+    findings: Mapping[str, str] = extract_findings(text, remember=False)
     found = []
     for limit in LIMITS:
         claim = findings.get(limit.finding)

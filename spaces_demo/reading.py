@@ -28,7 +28,7 @@ WINDOW_S = 10.0
 """Length of the stretch of a recording that is read, in seconds."""
 _HALF_CHARACTER = re.compile("[\\ud800-\\udfff]")
 LONGEST_TEXT = 20_000
-"""Characters that a person's text may have."""
+"""Characters that a person's text may have: a report has a few hundred, and to compare long texts takes long."""
 _PIECES = re.compile(r"\s+|\w+|[^\w\s]")
 
 
@@ -174,7 +174,7 @@ def _stated(text: str, measurements: Measurements) -> tuple[dict[str, State], tu
     from eval_suite.findings import extract_findings
     from eval_suite.measured_text import compare_with_text
 
-    return extract_findings(text), tuple(compare_with_text(measurements, text))
+    return extract_findings(text, remember=False), tuple(compare_with_text(measurements, text))
 
 
 def _differences(draft: str, text: str) -> list[tuple[str, str, int]]:

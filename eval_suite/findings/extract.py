@@ -21,7 +21,6 @@ def _stated_by(claim: Claim) -> list[tuple[str, State]]:
     return [(name, "uncertain" if claim.state == "uncertain" else state) for name, state in claim.affirmed]
 
 
-@functools.lru_cache(maxsize=32768)
 def _extract(text: str) -> tuple[tuple[str, State], ...]:
     found: dict[str, State] = {}
     read: list[list[Mark]] = []
@@ -37,13 +36,17 @@ def _extract(text: str) -> tuple[tuple[str, State], ...]:
     return tuple(with_implied(found).items())
 
 
-def extract_findings(text: str) -> dict[str, State]:
+_remembered = functools.lru_cache(maxsize=32768)(_extract)
+
+
+def extract_findings(text: str, remember: bool = True) -> dict[str, State]:
     """The findings that a report states, implied ones included, in the order of the list in docs/findings.md.
 
     English, German and Swedish are read alike, whatever the text's language; repeated texts cost nothing.
 
     Args:
         text: a report; line breaks, double blanks and capitals do not matter.
+        remember: keep text and findings in memory for the next call; False for a text that is a visitor's own.
 
     Returns:
         Name -> present, absent or uncertain; what the text does not speak of is left out.
@@ -53,7 +56,7 @@ def extract_findings(text: str) -> dict[str, State]:
     """
     if not isinstance(text, str):
         raise EcgInputError(f"{text!r} is no report; expected a string ('' for none)")
-    return dict(_extract(text))
+    return dict((_remembered if remember else _extract)(text))
 
 
 def contradictions_in(text: str) -> tuple[tuple[str, str], ...]:

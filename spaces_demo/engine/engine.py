@@ -25,10 +25,10 @@ from spaces_demo.engine.resident_models import ResidentModels
 from spaces_demo.engine.states import ReportOptions, checked_text
 from spaces_demo.engine.waiting_line import WaitingLine
 from spaces_demo.engine.zero_gpu import on_zero_gpu
+from spaces_demo.reading import LONGEST_TEXT
 
 _log = logging.getLogger(__name__)
 _POLL_S = 0.05
-_LONGEST_TEXT = 20_000
 _COUNTED = ("reports", "stopped", "refused", "failed", "attributions", "batches")
 
 
@@ -143,7 +143,7 @@ class ReportEngine:
             OcclusionCancelled: it was stopped.
             RuntimeError: the model failed.
         """
-        entry, text = self._entry(model), checked_text("the text", text, _LONGEST_TEXT)
+        entry, text = self._entry(model), checked_text("the text", text, LONGEST_TEXT)
         asked = Asked(np.array(signal), sampling_rate, checked_text("the instruction", prompt))
         share = [0.0]
 

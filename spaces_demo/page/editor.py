@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from html import escape
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import gradio as gr
 
@@ -15,12 +15,8 @@ from spaces_demo.page.drawing import paper_view
 from spaces_demo.page.report import facts_html
 from spaces_demo.page.saving import Saved, add_buttons, as_file
 from spaces_demo.page.session import Session
+from spaces_demo.reading import LONGEST_TEXT, Reading, with_edit
 
-if TYPE_CHECKING:
-    from spaces_demo.reading import Reading
-
-LONGEST_TEXT = 20_000
-"""Characters that the editor takes: a report has a few hundred, and to compare long texts takes long."""
 KINDS = {"text": "Text", "json": "JSON", "fhir": "FHIR", "pdf": "PDF"}
 _PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None}
 
@@ -95,13 +91,7 @@ def _edit(session: Session, text: str) -> Reading | None:
     Raises:
         EcgInputError: the text is too long.
     """
-    from spaces_demo.reading import with_edit
-
     reading = session.reading
-    if len(text) > LONGEST_TEXT:
-        raise EcgInputError(
-            f"The report has {len(text)} characters, and a page takes {LONGEST_TEXT}; what is over was not taken."
-        )
     if reading is None or text.strip() == reading.text.strip():
         return reading
     edited = with_edit(reading, text)

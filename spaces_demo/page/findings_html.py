@@ -131,10 +131,8 @@ def chips_html(findings: Mapping[str, str]) -> str:
     return f"<h3>Findings in the text</h3>{''.join(rows)}"
 
 
-def measurements_html(measurements: Measurements | None, comparisons: tuple[Comparison, ...] = ()) -> str:
+def measurements_html(measurements: Measurements, comparisons: tuple[Comparison, ...] = ()) -> str:
     """Measurements beside what the text states; where they disagree, a word, a sign and the reason say so."""
-    if measurements is None:
-        return '<h3>Measurements</h3><p class="sub">The signal could not be measured.</p>'
     row_of = measurements.as_row()
     named = {comparison.name: comparison for comparison in comparisons}
     rows = [

@@ -133,16 +133,14 @@ def test_new_report_ends_the_attribution_of_the_old(session):
 
 
 def test_edit_of_an_ecg_that_is_gone_is_dropped(session, monkeypatch):
-    import spaces_demo.reading
-
     session.reading = reading()
-    with_edit = spaces_demo.reading.with_edit
+    with_edit = editor.with_edit
 
     def slowly(*arguments):
         session.show((example("atrial_fibrillation"),))
         return with_edit(*arguments)
 
-    monkeypatch.setattr(spaces_demo.reading, "with_edit", slowly)
+    monkeypatch.setattr(editor, "with_edit", slowly)
     editor._edit(session, "something else.")
     assert session.reading is None
 
