@@ -9,7 +9,7 @@ import pytest
 
 from ecg_files.limits import Limits
 from tests.ecg_files.hostile import CASES
-from tests.ecg_files.test_round_trip import FORMATS
+from tests.ecg_files.test_formats_agree import FORMATS
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs" / "files.md").read_text("utf-8")

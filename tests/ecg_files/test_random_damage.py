@@ -6,7 +6,7 @@ import pytest
 from dataset_scripts.errors import EcgInputError
 from ecg_files.read import read_ecg_files
 from tests.ecg_files.hostile_parts import good_files
-from tests.ecg_files.test_round_trip import FORMATS
+from tests.ecg_files.test_formats_agree import FORMATS
 
 pytest.importorskip("pyedflib")
 pytest.importorskip("pydicom")

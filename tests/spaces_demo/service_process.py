@@ -25,6 +25,11 @@ HTTP = httpx.Client(timeout=60)
 _KEPT = ("PATH", "LD_LIBRARY_PATH", "OMP_NUM_THREADS")
 
 
+def _hear_ctrl_c() -> None:
+    # A shell's background jobs ignore it, and so would what they start.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class ServiceProcess:
     """A server that was asked to start.
 
@@ -48,6 +53,7 @@ class ServiceProcess:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
+                preexec_fn=_hear_ctrl_c,
             )
         self._said: list[str] = []
         self._lines: queue.Queue[str] = queue.Queue()
