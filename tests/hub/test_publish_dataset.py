@@ -71,6 +71,7 @@ def header_and_body(card):
     return yaml.safe_load(header), body
 
 
+@pytest.mark.slow
 def test_two_archives_in_one_repository(hub, built, in_small_shards, tmp_path):
     printed = published(hub, tmp_path, in_small_shards, "tester/ecg")
     head = hub.store.repos["datasets", "tester/ecg"].branches["main"]
@@ -154,6 +155,7 @@ def test_two_archives_in_one_repository(hub, built, in_small_shards, tmp_path):
     }
 
 
+@pytest.mark.slow
 def test_an_index_rebuilds_the_data_set(hub, archives, built, tmp_path):
     published(hub, tmp_path, built / PTBXL, "tester/indexed", "--config", "other")
     published(hub, tmp_path, built / MIMIC, "tester/indexed")
@@ -217,6 +219,7 @@ def test_a_persons_card_is_kept(hub, built, tmp_path):
     assert "no new commit" in published(hub, tmp_path, built / MIMIC, "tester/mine")
 
 
+@pytest.mark.slow
 def test_branch_privacy_and_signals_on_demand(hub, built, tmp_path):
     published(hub, tmp_path, built / PTBXL, "tester/hidden", "--private", "--index-only")
     assert hub.store.repos["datasets", "tester/hidden"].private

@@ -58,6 +58,7 @@ def test_without_gradio_one_line_says_what_to_install(tmp_path):
     assert 'pip install "meit-ecg[demo]"' in done.stderr
 
 
+@pytest.mark.slow
 def test_it_starts_says_where_and_ends_with_ctrl_c(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

@@ -193,10 +193,10 @@ def test_without_a_length_the_body_is_counted(service):
 
     headers, before = {"Content-Type": "multipart/form-data; boundary=x"}, service.stored()
     try:
-        answer = HTTP.post(f"{service.url}/gradio_api/upload", content=endless(), headers=headers)
-        assert answer.status_code == 413
+        said = HTTP.post(f"{service.url}/gradio_api/upload", content=endless(), headers=headers).status_code
     except httpx.WriteError:
-        pass  # the server hung up while we were still sending
+        said = None  # the server hung up while we were still sending
+    assert said in (413, None)
     assert service.stored() == before
     assert HTTP.get(f"{service.url}/health").status_code == 200
 
