@@ -104,7 +104,7 @@ setup(
         "train_sft",
     ],
     package_data={
-        "checkpoints": ["*/*"],
+        "checkpoints": ["meit-ptbxl-small/*"],
         "dataset_scripts": ["**/*.csv", "**/*.tsv", "**/*.txt"],
         "eval_suite": ["findings/lexicon/*.txt", "page/templates/*"],
         "modeling_meit": ["*.jinja"],

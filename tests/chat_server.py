@@ -68,6 +68,11 @@ class ChatServer:
             if step is None:
                 step = self.usual(handler, request)
             self.released.wait(step.stall or self.delay)
+        finally:
+            # Before the answer leaves: whoever gets it may ask for the next one at once.
+            with self.lock:
+                self.at_once -= 1
+        try:
             handler.send_response(step.status)
             for name, value in {"Content-Length": str(len(step.body)), **step.headers}.items():
                 handler.send_header(name, value)
@@ -78,9 +83,6 @@ class ChatServer:
                 self.released.wait(0.05 if step.dribble else 0)
         except (BrokenPipeError, ConnectionResetError):
             handler.close_connection = True  # the client had enough
-        finally:
-            with self.lock:
-                self.at_once -= 1
 
     def usual(self, handler: BaseHTTPRequestHandler, request: dict[str, Any]) -> Step:
         if handler.path != "/v1/chat/completions":

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before anything imports huggingface_hub
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Before anything imports torch: processes beside each other, each with a thread for every core, take twice as long.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from pathlib import Path
 

@@ -62,15 +62,17 @@ def add_drawing(session: gr.State) -> Drawing:
     return drawing
 
 
-def show(session: Session, speed: str, gain: str) -> str:
-    """The session's ECG as HTML; a word in its place where there is none."""
+def show(session: Session, speed: str, gain: str) -> Any:
+    """The session's ECG as HTML; a word in its place without one, nothing new where another was chosen meanwhile."""
     try:
         with session.lock:
-            record, heat = session.shown(), session.heat
+            turn, record, heat = session.turn, session.shown(), session.heat
             session.heat_drawn = heat is not None
     except EcgInputError:
         return render.empty(_NO_ECG)
-    return paper_html(record, speed, gain, heat)
+    drawn = paper_html(record, speed, gain, heat)
+    # Two answers may reach the page in another order than they were asked for.
+    return drawn if session.turn == turn else gr.skip()
 
 
 def without_old_heat(session: Session, speed: str, gain: str) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import gradio as gr
@@ -65,13 +66,16 @@ def add_report(demo: Demo, session: gr.State) -> Report:
 
 
 def clear(session: Session) -> list[Any]:
-    """The places of the report before one is written: only what the signal itself shows."""
-    idle = buttons(running=False)
-    try:
+    """The places of the report before one is written: only what the signal itself shows.
+
+    A report may be asked for before this is measured. What it shows, a refusal too, must then stay.
+    """
+    turn, quality, facts = session.turn, "", ""
+    with suppress(EcgInputError):  # without an ECG the signal shows nothing
         quality, facts = _signal_html(session.shown())
-    except EcgInputError:
-        return ["", render.empty(_NO_REPORT), "", *idle]
-    return [quality, render.empty(_NO_REPORT), facts, *idle]
+    if session.turn != turn or session.has_run(_RUN):
+        return [gr.skip()] * 5
+    return [quality, render.empty(_NO_REPORT), facts, *buttons(running=False)]
 
 
 def buttons(running: bool) -> list[Any]:

@@ -41,6 +41,7 @@ class Session:
         heat_drawn: whether the picture shows such a heat.
         second: the ECGs to compare with, from a file, each cut to the stretch that is compared.
         closed: whether the visitor has left.
+        turn: counts how often another stretch was shown; what was worked out in an earlier turn is not of this one.
         sessions: of the page; what they keep shares one room.
         lock: held while what belongs together is taken or changed: an ECG, where it starts, and what was found of it.
         used: time.monotonic() when it was last used.
@@ -56,6 +57,7 @@ class Session:
     heat_drawn: bool = False
     second: tuple[EcgFile, ...] = ()
     closed: bool = False
+    turn: int = 0
     sessions: InitVar[Sessions | None] = None
     used: float = field(default_factory=time.monotonic)
 
@@ -107,14 +109,14 @@ class Session:
                 self._sessions.make_room(self, sum(record.signal.size for record in records))
             with self.lock:
                 self.check_open()
-                self.records, self.chosen, self.start_s = records, 0, 0.0
-                self.used = time.monotonic()
-                self.forget_reading()
+                self.records, self.used = records, time.monotonic()
+                self.turn_to(0, 0.0)
 
     def turn_to(self, chosen: int, start_s: float) -> None:
         """Show another stretch; what was found of the last one is forgotten."""
         with self.lock:
             self.chosen, self.start_s = chosen, start_s
+            self.turn += 1
             self.forget_reading()
 
     def held(self) -> int:

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from dataset_scripts.errors import EcgInputError
 from ecg_image.heat import Heat
 from spaces_demo.engine.states import ReportState
 from spaces_demo.page import attribution, compare, drawing, editor, report
@@ -86,6 +87,47 @@ def test_earlier_report_does_not_end_a_newer_one(session):
     assert all(map(is_nothing, shown[-1]))
     assert buttons_of(shown[-1]) == [None, None]
     assert not newer[0].is_set()
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_report_asked_for_before_the_signal_is_measured_stays(session, monkeypatch, refused):
+    demo, measured, seen = written(), report._signal_html, []
+
+    def refuse(*_):
+        raise EcgInputError("temperature and beams")
+
+    if refused:
+        demo.engine.stream = refuse
+
+    def slowly(record):
+        monkeypatch.undo()
+        seen.extend(report._write(demo, session, *CHOICES))
+        return measured(record)
+
+    monkeypatch.setattr(report, "_signal_html", slowly)
+    assert all(map(is_nothing, report.clear(session)))
+    assert ("Temperature and beams" if refused else SAYS) in seen[-1][1]
+    assert all(map(is_nothing, report.clear(session)))
+    session.show((example("normal"),))
+    assert "appears here" in report.clear(session)[1]
+
+
+@pytest.mark.parametrize("place", ["paper", "quality"])
+def test_what_was_worked_out_of_an_ecg_is_not_shown_beside_the_next(session, monkeypatch, place):
+    module, name = {"paper": (drawing, "paper_html"), "quality": (report, "_signal_html")}[place]
+    before = getattr(module, name)
+
+    def slowly(*arguments):
+        session.show((example("atrial_fibrillation"),))
+        monkeypatch.undo()
+        return before(*arguments)
+
+    def show():
+        return [drawing.show(session, "25 mm/s", "10 mm/mV")] if place == "paper" else report.clear(session)
+
+    monkeypatch.setattr(module, name, slowly)
+    assert all(map(is_nothing, show()))
+    assert not any(map(is_nothing, show()[:3]))
 
 
 class Found:
