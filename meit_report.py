@@ -13,6 +13,7 @@ from ecg_image.page import RESEARCH_USE_NOTICE
 
 if TYPE_CHECKING:  # both bring in packages that are slow to import
     from ecg_files.ecg_file import EcgFile
+    from ecg_measurements.quality_remarks import QualityRemark
     from eval_suite.confidence import Sentence
 
 PLOT_KINDS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".svg": "SVG", ".pdf": "PDF"}
@@ -32,6 +33,7 @@ class EcgReport:
         warnings: what was done to the ECG before the model read it, and what else a reader should know.
         abstention: the threshold that is stored with the model, as `MeitConfig.abstention`; None where none is.
         sentences: of the text, end to end, each with the model's confidence in it.
+        quality: what is wrong with the stretch of the recording that the model read.
     """
 
     text: str
@@ -42,6 +44,7 @@ class EcgReport:
     warnings: tuple[str, ...]
     abstention: Mapping[str, Any] | None = None
     sentences: tuple[Sentence, ...] = ()
+    quality: tuple[QualityRemark, ...] = ()
 
     @property
     def abstains(self) -> bool | None:
@@ -77,6 +80,7 @@ class EcgReport:
             "record": self.record.name,
             "sampling_rate": self.record.sampling_rate,
             "duration_s": self.record.duration,
+            "quality": [asdict(remark) for remark in self.quality],
             "warnings": list(self.warnings),
             "notice": RESEARCH_USE_NOTICE,
         }
@@ -135,6 +139,7 @@ def write_report(record: EcgFile, model: str, prompt: str) -> EcgReport:
     from transformers.utils import logging
 
     from dataset_scripts.errors import EcgInputError
+    from ecg_measurements.quality_remarks import quality_remarks
     from eval_suite.report_model import ReportModel
     from eval_suite.report_writing import check_length, read_ecg, report_processor, usable_abstention, write_reports
 
@@ -145,6 +150,8 @@ def write_report(record: EcgFile, model: str, prompt: str) -> EcgReport:
         inputs, done = read_ecg(processor, record.signal, record.sampling_rate, record.lead_names, prompt)
     except EcgInputError as error:
         raise EcgInputError(f"{record.name}: {error}") from error
+    read = _stretch(record, processor.feature_extractor)
+    quality = quality_remarks(read.signal, read.sampling_rate)
     check_length(opened.model, inputs, {})
     (written,) = write_reports(opened, inputs)
     assert written.confidence is not None  # nobody was there to stop it
@@ -159,7 +166,16 @@ def write_report(record: EcgFile, model: str, prompt: str) -> EcgReport:
         (*done, *written.warnings, *beware),
         abstention,
         written.sentences,
+        tuple(quality),
     )
+
+
+def _stretch(record: EcgFile, extractor: Any) -> EcgFile:
+    """What the extractor reads of a recording."""
+    surplus = record.duration - extractor.duration
+    if surplus <= 0:
+        return record
+    return record.window(surplus / 2 if extractor.crop == "center" else 0.0, extractor.duration)
 
 
 def check_plot(path: str | Path) -> Path:

@@ -53,6 +53,8 @@ def _report(arguments: argparse.Namespace) -> None:
     report = meit_report.write_report(record, model, prompt)
     for note in record.notes:
         print(f"meit: note: {note}", file=sys.stderr)
+    for remark in report.quality:
+        print(f"meit: quality, {remark.level}: {remark.text}", file=sys.stderr)
     for warning in report.warnings:
         print(f"meit: warning: {warning}", file=sys.stderr)
     if plot is not None:

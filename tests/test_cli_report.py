@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import math
+import shutil
 
 import numpy as np
 import pytest
@@ -63,7 +64,13 @@ def test_report_is_what_the_auto_classes_give(capsys, tmp_path, model_folder):
     assert found["notice"] == RESEARCH_USE_NOTICE
     resampled, cut = "resampled from 500 Hz to the model's 100 Hz", "the report was cut at the limit of 12 tokens"
     assert found["warnings"] == [resampled, cut]
-    assert warnings == f"meit: warning: {resampled}\nmeit: warning: {cut}\n"
+    exchanged = {"level": "warning", "text": "The chest electrodes V3 and V5 seem exchanged."}
+    assert found["quality"] == [exchanged]
+    assert warnings.splitlines() == [
+        f"meit: quality, warning: {exchanged['text']}",
+        f"meit: warning: {resampled}",
+        f"meit: warning: {cut}",
+    ]
     assert "".join(sentence["text"] for sentence in found["sentences"]) == found["report"]
     assert sum(sentence["tokens"] for sentence in found["sentences"]) == 12
 
@@ -108,6 +115,20 @@ def test_warnings_of_the_ecg(capsys, tmp_path, model_folder):
     assert "lead V3 with missing samples" in text
     assert "25 s long, only the first 10 s are read" in text
     assert printed.count("meit: warning: ") == len(found["warnings"])
+
+
+@pytest.mark.parametrize("crop", ["start", "center"])
+def test_quality_is_of_what_the_model_reads(capsys, tmp_path, model_folder, crop):
+    model = shutil.copytree(model_folder, tmp_path / "model")
+    stored = json.loads((model / "processor_config.json").read_text())
+    stored["feature_extractor"]["crop"] = crop
+    (model / "processor_config.json").write_text(json.dumps(stored))
+    for first, last, read in ((0, 4000, "start"), (9000, 11000, "center"), (18000, 20000, "neither")):
+        signal = made_up_ecg(seconds=40)
+        signal[:, first:last] = np.nan
+        found, _ = report(capsys, write_record(tmp_path, signal=signal), "--model", model)
+        missing = any(" missing " in remark["text"] for remark in found["quality"])
+        assert missing == (read == crop), (first, last)
 
 
 @pytest.mark.parametrize(("ending", "kind"), [("png", "PNG"), ("JPG", "JPEG"), ("pdf", None)])
