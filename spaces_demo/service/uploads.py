@@ -8,7 +8,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -76,21 +76,16 @@ def make_room(folder: Path, most_bytes: int) -> None:
     found = []
     for own in folder.iterdir():
         if _OWN_FOLDER.fullmatch(own.name):
-            sizes = [_size(path) for path in own.rglob("*")]
-            found.append((own.stat().st_mtime if own.exists() else 0.0, sum(sizes), own))
+            # One that is read and deleted meanwhile has made its room already.
+            with suppress(FileNotFoundError):
+                size = sum(path.stat().st_size for path in own.rglob("*") if path.is_file())
+                found.append((own.stat().st_mtime, size, own))
     total = sum(size for _, size, _ in found)
     for _, size, own in sorted(found):
         if total <= most_bytes:
             return
         shutil.rmtree(own, ignore_errors=True)
         total -= size
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size if path.is_file() else 0
-    except FileNotFoundError:  # read and deleted meanwhile
-        return 0
 
 
 @contextmanager

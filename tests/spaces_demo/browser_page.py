@@ -72,6 +72,17 @@ class Visit:
         self.page.click(f"#example-{example}")
         self.page.wait_for_selector("#paper svg.ecg")
 
+    def fill_in(self, field: str, value: str) -> None:
+        """Type into a field; again where it has just been unfolded, since it then takes its first value once more."""
+        place = self.page.locator(field)
+        for _ in range(10):
+            place.fill(value)
+            place.press("Tab")
+            self.page.wait_for_timeout(500)
+            if place.input_value() == value:
+                return
+        raise AssertionError(f"{field} shows {place.input_value()!r}, {value!r} was typed")
+
     def write(self) -> str:
         """Press the button, wait for the end, and return the report as the editor has it."""
         self.page.evaluate("document.querySelector('#draft .draft')?.setAttribute('data-old', '')")

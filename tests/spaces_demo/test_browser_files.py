@@ -45,7 +45,7 @@ def test_csv_that_does_not_say_its_rate(visit, files):
     one.page.wait_for_selector("#source-status .message.error")
     assert "rate" in one.text("#source-status")
     one.page.click("#form > button")
-    one.page.fill("#form input[type=number]", "500")
+    one.fill_in("#form input[type=number]", "500")
     one.page.click("#read-again")
     one.page.wait_for_selector("#paper svg.ecg")
     assert "500 Hz" in one.text("#source-status")
@@ -67,7 +67,7 @@ def test_script_in_a_name_does_nothing(visit, files):
     one = visit()
     name = "<img src=x onerror=window.hacked=1>${window.hacked=2}{{window.hacked=3}}.npy"
     one.page.click("#form > button")
-    one.page.fill("#form input[type=number]", "500")
+    one.fill_in("#form input[type=number]", "500")
     one.upload({"name": name, "mimeType": "application/octet-stream", "buffer": files["NumPy"][0].read_bytes()})
     one.page.wait_for_selector("#paper svg.ecg")
     one.write()

@@ -112,7 +112,7 @@ def test_other_model_language_and_instruction(visit):
     german = one.write()
     assert german != english
     one.page.click("#advanced > button")
-    one.page.fill("#free-prompt textarea", "Write the report of this ECG. Write the report in Swedish.")
+    one.fill_in("#free-prompt textarea", "Write the report of this ECG. Write the report in Swedish.")
     assert one.write() not in (english, german)
     prompt = json.loads(one.save("#save-report-json")[1])["prompt"]
     assert prompt == "Write the report of this ECG. Write the report in Swedish."
@@ -124,9 +124,7 @@ def test_options_that_exclude_each_other_are_a_sentence(visit):
     one.take("normal")
     one.page.click("#advanced > button")
     for field, value in (("#temperature", "0.7"), ("#beams", "2")):
-        number = one.page.locator(f"{field} input[type=number]")
-        number.fill(value)
-        number.press("Tab")
+        one.fill_in(f"{field} input[type=number]", value)
     one.page.click("#write")
     one.page.wait_for_selector("#draft .message.error")
     assert "beams" in one.text("#draft")

@@ -5,6 +5,8 @@ import json
 import logging
 import os
 import re
+import shutil
+import threading
 import warnings
 
 import gradio as gr
@@ -110,6 +112,29 @@ def test_the_oldest_uploads_go_where_there_are_too_many(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == [f"{0:032x}", f"{1:032x}", "page-1"]
     make_room(tmp_path, -1)
     assert [path.name for path in tmp_path.iterdir()] == ["page-1"]
+
+
+def test_uploads_that_are_read_and_deleted_meanwhile(tmp_path):
+    ended = threading.Event()
+
+    def visit(number):
+        own = tmp_path / f"{number:032x}"
+        while not ended.is_set():
+            own.mkdir()
+            (own / "a").write_bytes(b"a")
+            shutil.rmtree(own)
+
+    visitors = [threading.Thread(target=visit, args=(number,)) for number in range(3)]
+    for each in visitors:
+        each.start()
+    try:
+        for _ in range(3000):
+            make_room(tmp_path, 1000)
+    finally:
+        ended.set()
+        for each in visitors:
+            each.join()
+    assert not list(tmp_path.iterdir())
 
 
 def test_files_sent_as_text_have_few_places(tmp_path):
