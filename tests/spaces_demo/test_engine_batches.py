@@ -9,6 +9,7 @@ import pytest
 
 import meit_report
 from dataset_scripts.errors import EcgInputError
+from ecg_files.ecg_file import EcgFile
 from eval_suite.report_model import ReportModel
 from modeling_meit.ecg_signal import STANDARD_LEADS
 from spaces_demo.engine import answers
@@ -64,11 +65,7 @@ def test_one_row_is_bit_for_bit_what_the_evaluation_and_the_command_get(engine, 
     assert state.confidence == confidences[0]
     assert state.text == " ".join(texts[0].split())
 
-    class Record:
-        name, sampling_rate, lead_names = "five", RATE, STANDARD_LEADS
-
-    record = Record()
-    record.signal = signal
+    record = EcgFile(signal, RATE, tuple(STANDARD_LEADS), "five", "NumPy")
     report = meit_report.write_report(record, str(folder), PROMPTS[1])
     assert (report.text, report.confidence, report.sentences) == (state.text, state.confidence, state.sentences)
     assert report.warnings == state.warnings
