@@ -18,6 +18,7 @@ from spaces_demo.service.guard import Guard
 from spaces_demo.service.headers import SecurityHeaders
 from spaces_demo.service.health import health_route
 from spaces_demo.service.logs import as_lines
+from spaces_demo.service.memory import share_arenas
 from spaces_demo.service.settings import Settings, is_loopback
 from spaces_demo.service.uploads import UPLOAD_ROUTE, UploadRoute
 
@@ -70,6 +71,7 @@ def launch(settings: Settings) -> None:
     Raises:
         EcgInputError: as `start`.
     """
+    share_arenas()
     running = start(settings)
     try:
         with as_lines(running.demo.log):
