@@ -13,6 +13,7 @@ import tempfile
 import threading
 import weakref
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -217,10 +218,12 @@ class _Worker:
 
     def end(self) -> None:
         """End the process and what it started."""
+        # First, since closing a pipe waits for the thread that still reads from it.
+        self._kill()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
-                pipe.close()
-        self._kill()
+                with suppress(OSError):  # a request that the process did not take is lost with it
+                    pipe.close()
         self._process.wait()
 
     def _started(self) -> subprocess.Popen[bytes]:

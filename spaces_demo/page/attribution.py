@@ -55,10 +55,12 @@ def add_attribution(demo: Demo, session: gr.State, shown: drawing.Drawing) -> At
         cancel = gr.Button("Cancel", variant="stop", interactive=False, elem_id="cancel", min_width=96)
     says = gr.HTML(elem_id="paint-says")
 
-    def run(session: Session, what: str, speed: str, gain: str) -> Iterator[list[Any]]:
-        yield from _paint(demo, session, what, speed, gain)
+    def run(session: Session, what: str) -> Iterator[list[Any]]:
+        yield from _paint(demo, session, what)
 
-    paint.click(run, [session, what, shown.speed, shown.gain], [says, shown.paper, paint, cancel], **_PRIVATE)
+    painted = paint.click(run, [session, what], [says, paint, cancel], **_PRIVATE)
+    # An event of its own, which is told the speed and the gain of now, not those of the beginning.
+    painted.then(drawing.follow_heat, [session, shown.speed, shown.gain], shown.paper, **_PRIVATE)
     cancel.click(lambda session: session.stop(_RUN), session, None, queue=False, **_PRIVATE)
     return Attribution(what, says, paint)
 
@@ -81,7 +83,7 @@ def _sentences(reading: Reading) -> dict[str, What]:
     }
 
 
-def _paint(demo: Demo, session: Session, what: str, speed: str, gain: str) -> Iterator[list[Any]]:
+def _paint(demo: Demo, session: Session, what: str) -> Iterator[list[Any]]:
     keep = gr.skip()
     idle = buttons(running=False)
     stop, reading = session.begin(_RUN), session.reading
@@ -90,27 +92,27 @@ def _paint(demo: Demo, session: Session, what: str, speed: str, gain: str) -> It
         if session.is_current(_RUN, stop):
             return list(shown)
         # What is yielded last is sent once more, after the new ECG's own events: so it must show nothing.
-        return [keep, keep, keep, keep if session.has_run(_RUN) else gr.update(interactive=False)]
+        return [keep, keep, keep if session.has_run(_RUN) else gr.update(interactive=False)]
 
     if reading is None:
-        yield current(render.error(EcgInputError("There is no report yet. Write one first.")), keep, *idle)
+        yield current(render.error(EcgInputError("There is no report yet. Write one first.")), *idle)
         return
-    yield current(render.progress(0.0, _DOING), keep, *buttons(running=True))
+    yield current(render.progress(0.0, _DOING), *buttons(running=True))
     try:
         found = None
         for found in _occlude(demo, reading, _sentences(reading).get(what, "report"), stop):
             if isinstance(found, float):
-                yield current(render.progress(found, _DOING), keep, keep, keep)
+                yield current(render.progress(found, _DOING), keep, keep)
     except EcgInputError as problem:
-        yield current(render.error(problem), keep, *idle)
+        yield current(render.error(problem), *idle)
         return
     except Exception:
-        yield current(render.breakdown(), keep, *idle)
+        yield current(render.breakdown(), *idle)
         raise
     if found is None or isinstance(found, float):
-        yield current(render.message("info", "Cancelled."), keep, *idle)
+        yield current(render.message("info", "Cancelled."), *idle)
     elif session.keep(_RUN, stop, heat=_heat(found)):
-        yield current(_summary(found), drawing.show(session, speed, gain), *idle)
+        yield current(_summary(found), *idle)
     if not session.is_current(_RUN, stop):
         yield current()
 

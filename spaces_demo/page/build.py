@@ -12,7 +12,8 @@ from spaces_demo.page.compare import add_compare
 from spaces_demo.page.drawing import add_drawing
 from spaces_demo.page.editor import add_editor
 from spaces_demo.page.report import add_report
-from spaces_demo.page.session import LONGEST_S, Session, Sessions
+from spaces_demo.page.session import LONGEST_S, Session
+from spaces_demo.page.sessions import Sessions
 from spaces_demo.page.style import page_options
 from spaces_demo.page.upload import add_upload
 from spaces_demo.service.api import add_api
@@ -37,7 +38,7 @@ def build_page(demo: Demo) -> gr.Blocks:
         return sessions.open(request.session_hash)
 
     def left(request: gr.Request) -> None:
-        sessions.close(request.session_hash)
+        sessions.leave(request.session_hash)
 
     with gr.Blocks(title="meit-ecg: read a 12-lead ECG", analytics_enabled=False, fill_width=True) as page:
         session = gr.State(sessions.gone(), time_to_live=LONGEST_S, delete_callback=Session.close)
@@ -68,7 +69,7 @@ def build_page(demo: Demo) -> gr.Blocks:
         for follow in (upload.changes, written.written.then):
             follow(editor.fill, session, [*edited], **_PRIVATE)
             follow(attribution.offer, session, [*mattered], **_PRIVATE)
-        written.written.then(drawing.without_old_heat, [session, shown.speed, shown.gain], shown.paper, **_PRIVATE)
+        written.written.then(drawing.follow_heat, [session, shown.speed, shown.gain], shown.paper, **_PRIVATE)
         page.load(opened, None, session, **_PRIVATE)
         page.unload(left)
     return page

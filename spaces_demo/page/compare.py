@@ -124,12 +124,11 @@ def _take(demo: Demo, session: Session, sent: Any, fs: float | None, unit: str, 
         paths = uploaded_paths(sent, demo.folder)
         session.check_open()
         records = demo.reader.read(paths, **filled_in(fs, unit, leads))
+        session.show_second(tuple(map(_beginning, records)))
     except EcgInputError as problem:
         return [None, gr.skip(), render.error(problem)]
     finally:
         discard(paths, demo.folder)
-    with session.lock:
-        session.second = tuple(map(_beginning, records))
     choices = [(f"File: {number}. {one.name}", f"{_UPLOADED}{number}") for number, one in enumerate(records, start=1)]
     examples = [(f"Example: {title}", name) for name, title in TITLES.items()]
     says = "".join(loaded_html(one, _notes(one)) for one in records)

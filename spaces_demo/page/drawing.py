@@ -63,21 +63,23 @@ def add_drawing(session: gr.State) -> Drawing:
 
 
 def show(session: Session, speed: str, gain: str) -> Any:
-    """The session's ECG as HTML; a word in its place without one, nothing new where another was chosen meanwhile."""
+    """The session's ECG as HTML; a word in its place without one, nothing new where it is to be another by now."""
     try:
         with session.lock:
-            turn, record, heat = session.turn, session.shown(), session.heat
-            session.heat_drawn = heat is not None
+            record, heat = session.shown(), session.heat
+            session.heat_drawn = heat
+            session.pictures += 1
+            asked = session.turn, session.pictures
     except EcgInputError:
         return render.empty(_NO_ECG)
     drawn = paper_html(record, speed, gain, heat)
     # Two answers may reach the page in another order than they were asked for.
-    return drawn if session.turn == turn else gr.skip()
+    return drawn if asked == (session.turn, session.pictures) else gr.skip()
 
 
-def without_old_heat(session: Session, speed: str, gain: str) -> Any:
-    """The ECG drawn anew where the heat it shows was of another report; else what is there stays."""
-    return show(session, speed, gain) if session.heat_drawn and session.heat is None else gr.skip()
+def follow_heat(session: Session, speed: str, gain: str) -> Any:
+    """The ECG drawn anew where it shows another heat than was found, or one too many; else what is there stays."""
+    return show(session, speed, gain) if session.heat is not session.heat_drawn else gr.skip()
 
 
 def paper_view(speed: str, gain: str, heat: Any = None) -> dict[str, Any]:

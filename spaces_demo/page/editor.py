@@ -26,10 +26,12 @@ class Editor(NamedTuple):
 
     Attributes:
         text: the report as a person leaves it.
+        of: of which reading; the browser sends both back together.
         changes: what was changed.
     """
 
     text: gr.Textbox
+    of: gr.Textbox
     changes: gr.HTML
 
 
@@ -45,16 +47,17 @@ def add_editor(session: gr.State, facts: gr.HTML, view: list[Any]) -> Editor:
     text = gr.Textbox(
         label="Report", lines=4, max_lines=14, max_length=LONGEST_TEXT, interactive=False, elem_id="editor"
     )
+    of = gr.Textbox(visible="hidden", elem_id="editor-of")
     changes = gr.HTML(elem_id="changes")
     gr.HTML(
         '<div class="copy"><button type="button" data-copy="#editor textarea">Copy the report</button>'
         '<output aria-live="polite"></output></div>'
     )
     for event in (text.blur, text.submit):
-        event(_follow_edit, [session, text], [changes, facts], **_PRIVATE)
+        event(_follow_edit, [session, text, of], [changes, facts], **_PRIVATE)
 
-    def save(kind: str, session: Session, text: str, speed: str, gain: str) -> Saved:
-        _edit(session, text)  # what was typed last counts, also where the field never lost the focus
+    def save(kind: str, session: Session, text: str, of: str, speed: str, gain: str) -> Saved:
+        _edit(session, text, of)  # what was typed last counts, also where the field never lost the focus
         with session.lock:
             reading, heat = session.reading, session.heat
         if reading is None:
@@ -62,22 +65,27 @@ def add_editor(session: gr.State, facts: gr.HTML, view: list[Any]) -> Editor:
         return _report_file(kind, reading, paper_view(speed, gain, heat))
 
     gr.HTML('<p class="hint">Save the report as</p>', elem_classes=["save-label"])
-    add_buttons(save, [session, text, *view], KINDS, "report")
-    return Editor(text, changes)
+    add_buttons(save, [session, text, of, *view], KINDS, "report")
+    return Editor(text, of, changes)
 
 
 def fill(session: Session) -> list[Any]:
     """The editor's components with the session's reading, or empty without one."""
     reading = session.reading
     if reading is None:
-        return [gr.update(value="", interactive=False), ""]
-    return [gr.update(value=reading.text, interactive=True), _changes_html(reading)]
+        return [gr.update(value="", interactive=False), "", ""]
+    return [gr.update(value=reading.text, interactive=True), _key(reading), _changes_html(reading)]
 
 
-def _follow_edit(session: Session, text: str) -> list[Any]:
+def _key(reading: Reading) -> str:
+    """What tells a reading from others of the page; edits keep it."""
+    return reading.created.isoformat()
+
+
+def _follow_edit(session: Session, text: str, of: str) -> list[Any]:
     before = session.reading
     try:
-        reading = _edit(session, text)
+        reading = _edit(session, text, of)
     except EcgInputError as problem:
         return [render.error(problem), gr.skip()]
     if reading is None or reading is before:
@@ -85,14 +93,20 @@ def _follow_edit(session: Session, text: str) -> list[Any]:
     return [_changes_html(reading), facts_html(reading)]
 
 
-def _edit(session: Session, text: str) -> Reading | None:
+def _edit(session: Session, text: str, of: str) -> Reading | None:
     """The session's reading with the text that a person left in the editor.
+
+    Args:
+        session: the visitor's.
+        text: what the editor shows.
+        of: the key of the reading that it was filled with. A report that was written meanwhile is not changed by it.
 
     Raises:
         EcgInputError: the text is too long.
     """
+    session.touch()
     reading = session.reading
-    if reading is None or text.strip() == reading.text.strip():
+    if reading is None or of != _key(reading) or text.strip() == reading.text.strip():
         return reading
     edited = with_edit(reading, text)
     with session.lock:

@@ -25,8 +25,8 @@ MASTHEAD = (
 )
 FOOT = (
     '<footer class="foot"><p>Your ECG stays in this session: it is read in memory, the uploaded file is deleted once '
-    "it is read, nothing of it is logged, and all is removed when you leave the page. This page asks no other site for "
-    f"anything.</p><p>{escape(RESEARCH_USE_NOTICE)}</p></footer>"
+    "it is read, nothing of it is logged, and all is removed within two minutes after you leave the page. This page "
+    f"asks no other site for anything.</p><p>{escape(RESEARCH_USE_NOTICE)}</p></footer>"
 )
 
 

@@ -8,16 +8,16 @@ import threading
 import time
 import weakref
 from collections.abc import Iterable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import InitVar, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dataset_scripts.errors import EcgInputError
-from spaces_demo.page.room import Room
 
 if TYPE_CHECKING:
     from ecg_files.ecg_file import EcgFile
+    from spaces_demo.page.sessions import Sessions
     from spaces_demo.reading import Reading
 
 SHOWN_S = 10.0
@@ -38,10 +38,12 @@ class Session:
         start_s: where the stretch that is shown begins, in seconds.
         reading: of the stretch that is shown; None before a report is written.
         heat: which part of the ECG mattered, as `ecg_image` draws it; None before it was asked for.
-        heat_drawn: whether the picture shows such a heat.
+        heat_drawn: the one that the picture shows, if any.
         second: the ECGs to compare with, from a file, each cut to the stretch that is compared.
         closed: whether the visitor has left.
+        choices: counts how often the visitor chose an ECG; only what was chosen last is shown.
         turn: counts how often another stretch was shown; what was worked out in an earlier turn is not of this one.
+        pictures: counts how often the ECG was drawn; only the last picture that was asked for is shown.
         sessions: of the page; what they keep shares one room.
         lock: held while what belongs together is taken or changed: an ECG, where it starts, and what was found of it.
         used: time.monotonic() when it was last used.
@@ -54,10 +56,12 @@ class Session:
     start_s: float = 0.0
     reading: Reading | None = None
     heat: Any = None
-    heat_drawn: bool = False
+    heat_drawn: Any = None
     second: tuple[EcgFile, ...] = ()
     closed: bool = False
+    choices: int = 0
     turn: int = 0
+    pictures: int = 0
     sessions: InitVar[Sessions | None] = None
     used: float = field(default_factory=time.monotonic)
 
@@ -82,6 +86,10 @@ class Session:
         if self.closed:
             raise EcgInputError("This page was closed and its ECG removed. Load the page again.")
 
+    def touch(self) -> None:
+        """Note that the visitor is at the page: one who only edits a text is not idle."""
+        self.used = time.monotonic()
+
     def shown(self) -> EcgFile:
         """The stretch of the record that is drawn and read.
 
@@ -90,7 +98,7 @@ class Session:
         """
         with self.lock:
             self.check_open()
-            self.used = time.monotonic()
+            self.touch()
             if not self.records:
                 raise EcgInputError(
                     "There is no ECG yet. Drop a file into the field above, or take one of the examples."
@@ -98,19 +106,66 @@ class Session:
             record = self.records[self.chosen]
             return record if record.duration <= SHOWN_S else record.window(self.start_s, SHOWN_S)
 
-    def show(self, records: tuple[EcgFile, ...]) -> None:
-        """Take new records in place of the old ones; what was found of the old ones goes with them.
+    def choose(self) -> int:
+        """The number of a choice of an ECG that begins; what was chosen before it is not shown any more."""
+        with self.lock:
+            self.touch()
+            self.choices += 1
+            return self.choices
+
+    def show(self, records: tuple[EcgFile, ...], choice: int | None = None) -> bool:
+        """Take new records in place of the old ones; what was found of the old ones, and the upload, go with them.
+
+        Args:
+            records: to show.
+            choice: number of the choice that they come from; None: of one that begins now.
+
+        Returns:
+            Whether they were taken: not where the visitor has chosen something else meanwhile.
 
         Raises:
             EcgInputError: the session was closed, or there is no room for so many samples.
         """
-        with self._sessions.room.lock if self._sessions else nullcontext():
-            if self._sessions:
-                self._sessions.make_room(self, sum(record.signal.size for record in records))
-            with self.lock:
-                self.check_open()
-                self.records, self.used = records, time.monotonic()
-                self.turn_to(0, 0.0)
+        with self._shared_room(), self.lock:
+            self.check_open()
+            choice = self.choose() if choice is None else choice
+            if choice != self.choices:
+                return False
+            self._make_room(records, self.second)
+            self.records = records
+            self.touch()
+            self.turn_to(0, 0.0)
+            self.drop_upload()
+            return True
+
+    def show_nothing(self, choice: int) -> bool:
+        """Show no ECG, as the chosen one could not be read; whether that was so: not where another was chosen since."""
+        with self.lock:
+            if choice != self.choices:
+                return False
+            self.records = ()
+            self.turn_to(0, 0.0)
+            return True
+
+    def show_second(self, second: tuple[EcgFile, ...]) -> None:
+        """Take the ECGs to compare with.
+
+        Raises:
+            EcgInputError: the session was closed, or there is no room for so many samples.
+        """
+        with self._shared_room(), self.lock:
+            self.check_open()
+            self.touch()
+            self._make_room(self.records, second)
+            self.second = second
+
+    def _shared_room(self) -> AbstractContextManager[Any]:
+        """To be held before the session's own lock: making room closes other sessions."""
+        return self._sessions.room.lock if self._sessions else nullcontext()
+
+    def _make_room(self, *kept: tuple[EcgFile, ...]) -> None:
+        if self._sessions:
+            self._sessions.make_room(self, sum(map(_samples, kept)))
 
     def turn_to(self, chosen: int, start_s: float) -> None:
         """Show another stretch; what was found of the last one is forgotten."""
@@ -120,8 +175,8 @@ class Session:
             self.forget_reading()
 
     def held(self) -> int:
-        """Samples that the records have."""
-        return sum(record.signal.size for record in self.records)
+        """Samples of all ECGs that it keeps."""
+        return _samples(self.records) + _samples(self.second)
 
     def forget_reading(self) -> None:
         """Drop what was found of the ECG, and stop what still runs on it."""
@@ -133,6 +188,7 @@ class Session:
     def begin(self, name: str) -> threading.Event:
         """The event that stops a new run of some name; an earlier run of that name is stopped and counts no more."""
         with self.lock:
+            self.touch()
             self.drop(name)
             stop = threading.Event()
             if self.closed:
@@ -167,6 +223,12 @@ class Session:
         if running is not None:
             running.set()
 
+    def stop_all(self) -> None:
+        """Stop all that runs; what it has found until then counts."""
+        with self.lock:
+            for name in self._runs:
+                self.stop(name)
+
     def drop(self, name: str) -> None:
         """Stop the run of some name, where there is one; what it finds counts no more."""
         running = self._runs.pop(name, None)
@@ -177,25 +239,26 @@ class Session:
         """Move uploaded files into the session's folder, in place of an earlier upload; return where they are.
 
         Raises:
-            EcgInputError: the session was closed.
+            EcgInputError: the session was closed, or a file was deleted to make room for other uploads.
         """
-        self.check_open()
-        self.drop_upload()
-        self.folder.mkdir(parents=True, exist_ok=True)
-        place = Path(tempfile.mkdtemp(dir=self.folder))
-        kept = []
-        for number, path in enumerate(paths):
-            # Files of one name in one upload must not overwrite each other.
-            target = place / path.name if not (place / path.name).exists() else place / f"{number}-{path.name}"
-            shutil.move(path, target)
-            kept.append(target)
-        self.upload = tuple(kept)
-        return self.upload
+        # All under the lock: who leaves meanwhile must find the files, to remove them.
+        with self.lock:
+            self.check_open()
+            self.drop_upload()
+            self.folder.mkdir(parents=True, exist_ok=True)
+            place = Path(tempfile.mkdtemp(dir=self.folder))
+            try:
+                self.upload = tuple(_moved(path, place, number) for number, path in enumerate(paths))
+            except FileNotFoundError as error:
+                self.drop_upload()
+                raise EcgInputError("An uploaded file is no longer here. Upload it again.") from error
+            return self.upload
 
     def drop_upload(self) -> None:
         """Delete the uploaded files."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self.upload = ()
+        with self.lock:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self.upload = ()
 
     def close(self) -> None:
         """The visitor has left: stop what runs and forget everything."""
@@ -206,36 +269,12 @@ class Session:
             self.drop_upload()
 
 
-class Sessions:
-    """The sessions of a page by the hash that the server gives each, so that one is closed when its page is left.
+def _samples(records: tuple[EcgFile, ...]) -> int:
+    return sum(record.signal.size for record in records)
 
-    Args:
-        folder: private folder in which each session makes its own.
-        room: memory that their recordings share.
-    """
 
-    def __init__(self, folder: Path, room: Room | None = None) -> None:
-        self._folder = folder
-        self.room = room or Room()
-        self._open: weakref.WeakValueDictionary[str, Session] = weakref.WeakValueDictionary()
-
-    def gone(self) -> Session:
-        """A closed session, for a page whose own is not there: not opened yet, or removed."""
-        return Session(self._folder / "page-gone", closed=True)
-
-    def open(self, session_hash: str) -> Session:
-        """A new session for the page of that hash; an earlier one of it is closed."""
-        self.close(session_hash)
-        session = Session(Path(tempfile.mkdtemp(prefix="page-", dir=self._folder)), sessions=self)
-        self._open[session_hash] = session
-        return session
-
-    def make_room(self, session: Session, values: int) -> None:
-        """Make room for the samples that a session wants to keep in place of its own; see `Room.check`."""
-        self.room.check(session, values, list(self._open.values()))
-
-    def close(self, session_hash: str) -> None:
-        """Close the session of that hash, where there is one."""
-        session = self._open.pop(session_hash, None)
-        if session is not None:
-            session.close()
+def _moved(path: Path, place: Path, number: int) -> Path:
+    """Where a file lies after it was moved; files of one name in one upload must not overwrite each other."""
+    target = place / path.name if not (place / path.name).exists() else place / f"{number}-{path.name}"
+    shutil.move(path, target)
+    return target

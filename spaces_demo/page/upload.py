@@ -16,6 +16,7 @@ from spaces_demo.service.uploads import discard, uploaded_paths
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from ecg_files.ecg_file import EcgFile
     from spaces_demo.service.demo import Demo
@@ -68,16 +69,12 @@ def add_upload(demo: Demo, session: gr.State) -> Upload:
     shown = [status, record, start]
 
     def read(session: Session, sent: Any, fs: float | None, unit: str, leads: str) -> list[Any]:
-        try:
-            paths = uploaded_paths(sent, demo.folder)
-            kept = session.keep_upload(paths)
-        except EcgInputError as problem:
-            return [None, *_shown(session, problem)]
-        discard(paths, demo.folder)
-        return _read(demo, session, kept, fs, unit, leads)
+        return _receive(demo, session, sent, filled_in(fs, unit, leads))
 
     def read_again(session: Session, fs: float | None, unit: str, leads: str) -> list[Any]:
-        return _read(demo, session, session.upload, fs, unit, leads)
+        with session.lock:
+            kept, choice = session.upload, session.choose()
+        return _read(demo, session, kept, choice, filled_in(fs, unit, leads))
 
     form = [rate, unit, leads]
     # As they were sent: Gradio's own step would leave an empty file for each, and here they are checked and moved.
@@ -106,39 +103,72 @@ def filled_in(fs: float | None, unit: str, leads: str) -> dict[str, Any]:
     return {"fs": fs or None, "leads": names or None, "unit": unit if unit in UNITS else None}
 
 
-def _read(demo: Demo, session: Session, paths: tuple[Any, ...], fs: float | None, unit: str, leads: str) -> list[Any]:
-    """Read an upload; what could not be read stays in the session's folder, for another try with the form filled in."""
-    began, size = time.monotonic(), sum(path.stat().st_size for path in paths)
+def _receive(demo: Demo, session: Session, sent: Any, form: dict[str, Any]) -> list[Any]:
+    """Take an upload into the session's folder, and read it there."""
+    paths: list[Path] = []
+    try:
+        paths = uploaded_paths(sent, demo.folder)
+        with session.lock:
+            kept, choice = session.keep_upload(paths), session.choose()
+    except EcgInputError as problem:
+        return [None, *_shown(session, problem)]
+    finally:
+        discard(paths, demo.folder)
+    return _read(demo, session, kept, choice, form)
+
+
+def _read(demo: Demo, session: Session, paths: tuple[Path, ...], choice: int, form: dict[str, Any]) -> list[Any]:
+    """Read an upload; what could not be read stays in the session's folder, for another try with the form filled in.
+
+    Args:
+        demo: reads.
+        session: the visitor's.
+        paths: the upload.
+        choice: its number; nothing is shown of an upload after which the visitor chose something else.
+        form: what the file does not say.
+    """
+    began, size = time.monotonic(), 0
     try:
         if not paths:
             raise EcgInputError("There is no file to read again. Drop a file into the field above.")
-        records = demo.reader.read(list(paths), **filled_in(fs, unit, leads))
-        session.show(tuple(records))
+        size = _bytes(paths)
+        records = demo.reader.read(list(paths), **form)
+        taken = session.show(tuple(records), choice)
     except EcgInputError as problem:
-        if not session.closed:
-            session.show(())
         demo.log.write("page_read", seconds=time.monotonic() - began, status="refused", bytes=size)
-        return [None, *_shown(session, problem)]
-    session.drop_upload()
+        return [None, *(_shown(session, problem) if session.show_nothing(choice) else _unchanged())]
     demo.log.write(
         "page_read", seconds=time.monotonic() - began, status="answered", bytes=size, format=records[0].format
     )
-    return [None, *_shown(session)]
+    return [None, *(_shown(session) if taken else _unchanged())]
+
+
+def _bytes(paths: tuple[Path, ...]) -> int:
+    """Size of an upload.
+
+    Raises:
+        EcgInputError: a file is gone, as another ECG was chosen or the page left.
+    """
+    try:
+        return sum(path.stat().st_size for path in paths)
+    except FileNotFoundError as error:
+        raise EcgInputError("The file is no longer here. Drop it into the field above again.") from error
 
 
 def _example(session: Session, name: str) -> list[Any]:
+    choice = session.choose()
     try:
-        session.show((example(name),))
+        taken = session.show((example(name),), choice)
     except EcgInputError as problem:
         return _shown(session, problem)
-    session.drop_upload()
-    return _shown(session)
+    return _shown(session) if taken else _unchanged()
 
 
 def _choose(session: Session, place: int) -> list[Any]:
-    if place < len(session.records):
-        session.turn_to(place, 0.0)
-    return _shown(session)
+    with session.lock:
+        if place < len(session.records):
+            session.turn_to(place, 0.0)
+        return _shown(session)
 
 
 def _move(session: Session, start: float | None) -> None:
@@ -151,22 +181,29 @@ def _move(session: Session, start: float | None) -> None:
 
 def _shown(session: Session, problem: Exception | None = None) -> list[Any]:
     """What the status, the record picker and the start slider say now."""
-    if problem is not None or not session.records:
+    with session.lock:
+        records, chosen, start_s = session.records, session.chosen, session.start_s
+    if problem is not None or not records:
         says = render.error(problem or EcgInputError("There is no ECG here. Load the page again, and then the ECG."))
         return [says, gr.update(visible=False), gr.update(visible=False)]
-    record = session.records[session.chosen]
-    choices = [(f"{place + 1}. {one.name}", place) for place, one in enumerate(session.records)]
+    record = records[chosen]
+    choices = [(f"{place + 1}. {one.name}", place) for place, one in enumerate(records)]
     last = max(record.duration - SHOWN_S, 0.0)
     return [
         loaded_html(record, record.notes),
-        gr.update(choices=choices, value=session.chosen, visible=len(choices) > 1),
+        gr.update(choices=choices, value=chosen, visible=len(choices) > 1),
         gr.update(
             maximum=last or 1,
-            value=session.start_s,
+            value=start_s,
             visible=last > 0,
             label=f"Start of the {SHOWN_S:g} s that are read (s)",
         ),
     ]
+
+
+def _unchanged() -> list[Any]:
+    """What is shown stays, as the visitor has chosen another ECG meanwhile."""
+    return [gr.skip() for _ in range(3)]
 
 
 def loaded_html(record: EcgFile, notes: tuple[str, ...]) -> str:

@@ -15,7 +15,7 @@ from dataset_scripts.errors import EcgInputError
 from spaces_demo.downloads import as_json
 from spaces_demo.engine.states import checked_text
 from spaces_demo.reading import WINDOW_S, make_reading
-from spaces_demo.service.uploads import discard
+from spaces_demo.service.uploads import GONE, discard
 
 if TYPE_CHECKING:
     from ecg_files.ecg_file import EcgFile
@@ -50,10 +50,11 @@ class Recording:
         """Read the stretch and delete the upload, whether it could be read or not.
 
         Raises:
-            EcgInputError: the upload is no ECG, holds several and none is named, or does not reach `start_s`.
+            EcgInputError: the upload is no ECG, holds several and none is named, or does not reach `start_s`; or
+                another request that names it was answered first, and so it is gone.
         """
-        request.bytes = sum(path.stat().st_size for path in self.paths)
         try:
+            request.bytes = sum(path.stat().st_size for path in self.paths)
             found = demo.reader.read_stretch(
                 self.paths,
                 self.fs,
@@ -63,6 +64,10 @@ class Recording:
                 start_s=self.start_s,
                 length_s=WINDOW_S,
             )
+        except (EcgInputError, FileNotFoundError) as error:
+            if all(path.is_file() for path in self.paths):
+                raise
+            raise EcgInputError(GONE) from error
         finally:
             discard(self.paths, demo.folder)
         request.format = found.format

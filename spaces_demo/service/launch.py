@@ -6,6 +6,7 @@ import contextlib
 import io
 import socket
 import time
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,12 +21,11 @@ from spaces_demo.service.health import health_route
 from spaces_demo.service.logs import as_lines
 from spaces_demo.service.memory import share_arenas
 from spaces_demo.service.settings import Settings, is_loopback
+from spaces_demo.service.sweep import swept
 from spaces_demo.service.uploads import UPLOAD_ROUTE, UploadRoute
 
 _SESSIONS = 256
 _UPLOADS_KEPT = 16  # of the largest size, until somebody asks to have them read
-_KEEP_S = 3600
-_SWEEP_S = 300
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,6 @@ def _serve(demo: Demo) -> Running:
     if blocks.analytics_enabled:
         raise RuntimeError("the page was built with Gradio's analytics on")
     quieten(blocks, demo.log)
-    blocks.delete_cache = (_SWEEP_S, _KEEP_S)
     # Twice a batch: while one is written, the next is read from its files.
     blocks.queue(max_size=settings.max_waiting, default_concurrency_limit=2 * settings.max_batch, api_open=False)
     uploads = UploadRoute(demo.folder, _UPLOADS_KEPT * settings.limits.bytes)
@@ -126,6 +125,7 @@ def _serve(demo: Demo) -> Running:
             ],
             "routes": [health_route(demo), Route(UPLOAD_ROUTE, uploads.receive, methods=["POST"])],
             "openapi_url": None,
+            "lifespan": _while_it_runs(demo, blocks),
         },
         "share": False,
         "ssr_mode": False,
@@ -153,6 +153,20 @@ def _serve(demo: Demo) -> Running:
     shown = f"[{shown}]" if ":" in shown and not shown.startswith("[") else shown
     demo.log.write("listening", seconds=time.monotonic() - demo.started)
     return Running(f"http://{shown}:{port}", demo, blocks)
+
+
+def _while_it_runs(demo: Demo, blocks: Any) -> Any:
+    """What Gradio does before the server's first answer and after its last, as it takes it."""
+    from spaces_demo.service.states import PagesFirst
+
+    @contextlib.asynccontextmanager
+    async def run(app: Any) -> AsyncIterator[None]:
+        app.state_holder = PagesFirst()
+        app.state_holder.set_blocks(blocks)
+        async with swept(demo.folder, demo.log, blocks.temp_file_sets):
+            yield
+
+    return run
 
 
 def _free_port(host: str) -> int:

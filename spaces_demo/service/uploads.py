@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
@@ -19,6 +20,7 @@ from dataset_scripts.errors import EcgInputError
 from spaces_demo.service.private_folder import is_inside
 
 UPLOAD_ROUTE = "/gradio_api/upload"
+GONE = "an uploaded file is no longer here: each is deleted once it was read; upload it again"
 _OWN_FOLDER = re.compile(r"[0-9a-f]{32}")
 
 
@@ -43,7 +45,8 @@ class UploadRoute:
 
         blocks = request.app.get_blocks()
         size = int(request.headers.get("content-length", blocks.max_file_size))
-        make_room(self._folder, self._most_bytes - size)
+        # In a thread: it looks at each folder, and the others' requests should not wait.
+        await run_in_threadpool(make_room, self._folder, self._most_bytes - size)
         folder = self._folder / secrets.token_hex(16)
         # The page asks how far its upload is, by an id of its own.
         upload_id = request.query_params.get("upload_id")
@@ -61,8 +64,6 @@ class UploadRoute:
         finally:
             if upload_id:
                 file_upload_statuses.set_done(upload_id)
-        # From these Gradio deletes by age what nobody asked to have read.
-        blocks.upload_file_set.update(str(path) for path in paths)
         return JSONResponse([str(path) for path in paths])
 
 
@@ -73,6 +74,29 @@ def make_room(folder: Path, most_bytes: int) -> None:
         folder: where uploads lie, each in a folder of its own; others there are left alone.
         most_bytes: that may stay.
     """
+    found = _own_folders(folder)
+    total = sum(size for _, size, _ in found)
+    for _, size, own in sorted(found):
+        if total <= most_bytes:
+            return
+        shutil.rmtree(own, ignore_errors=True)
+        total -= size
+
+
+def delete_old(folder: Path, before: float) -> None:
+    """Delete uploads and pictures, each with the folder that was made for it; also folders that were left empty.
+
+    Args:
+        folder: where they lie, each in a folder of its own; others there are left alone.
+        before: time.time() of what may stay.
+    """
+    for made, _, own in _own_folders(folder):
+        if made < before:
+            shutil.rmtree(own, ignore_errors=True)
+
+
+def _own_folders(folder: Path) -> list[tuple[float, int, Path]]:
+    """When each was made or last given a file, its bytes, and where it is."""
     found = []
     for own in folder.iterdir():
         if _OWN_FOLDER.fullmatch(own.name):
@@ -80,12 +104,7 @@ def make_room(folder: Path, most_bytes: int) -> None:
             with suppress(FileNotFoundError):
                 size = sum(path.stat().st_size for path in own.rglob("*") if path.is_file())
                 found.append((own.stat().st_mtime, size, own))
-    total = sum(size for _, size, _ in found)
-    for _, size, own in sorted(found):
-        if total <= most_bytes:
-            return
-        shutil.rmtree(own, ignore_errors=True)
-        total -= size
+    return found
 
 
 @contextmanager
@@ -124,7 +143,7 @@ def uploaded_paths(files: Any, folder: Path) -> list[Path]:
                 "upload yours"
             )
         if not Path(path).is_file():
-            raise EcgInputError("an uploaded file is no longer here: each is deleted once it was read; upload it again")
+            raise EcgInputError(GONE)
         found.append(Path(path))
     return found
 

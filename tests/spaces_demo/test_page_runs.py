@@ -3,6 +3,7 @@
 import threading
 from types import SimpleNamespace
 
+import gradio as gr
 import numpy as np
 import pytest
 
@@ -12,11 +13,12 @@ from spaces_demo.engine.states import ReportState
 from spaces_demo.page import attribution, compare, drawing, editor, report
 from spaces_demo.page.asking import USUAL
 from spaces_demo.page.examples import example
-from spaces_demo.page.session import Sessions
+from spaces_demo.page.sessions import Sessions
 from tests.spaces_demo.readings import reading
 
 CHOICES = ("m", "en", USUAL, "", 0.0, 1, 0)
 SAYS = "left bundle branch block."
+VIEW = ("25 mm/s", "10 mm/mV")
 
 
 @pytest.fixture
@@ -123,7 +125,7 @@ def test_what_was_worked_out_of_an_ecg_is_not_shown_beside_the_next(session, mon
         return before(*arguments)
 
     def show():
-        return [drawing.show(session, "25 mm/s", "10 mm/mV")] if place == "paper" else report.clear(session)
+        return [drawing.show(session, *VIEW)] if place == "paper" else report.clear(session)
 
     monkeypatch.setattr(module, name, slowly)
     assert all(map(is_nothing, show()))
@@ -148,21 +150,29 @@ def test_attribution_follows_its_ecg_and_outlives_an_edit(session, change):
 
     def occlude(model, signal, rate, prompt, text, what, progress, stop):
         if change == "edit":
-            editor._edit(session, "sinus rhythm. abnormal ecg.")
+            editor._edit(session, "sinus rhythm. abnormal ecg.", editor._key(session.reading))
         else:
             session.show((example("atrial_fibrillation"),))
         return Found()
 
     demo = SimpleNamespace(engine=SimpleNamespace(occlude=occlude))
-    shown = list(attribution._paint(demo, session, "The whole report", "25 mm/s", "10 mm/mV"))
+    drawing.show(session, *VIEW)
+    shown = list(attribution._paint(demo, session, "The whole report"))
+    picture = drawing.follow_heat(session, "25 mm/s", "5 mm/mV")
     if change == "edit":
         assert session.reading.text == "sinus rhythm. abnormal ecg."
         assert session.heat is not None
         assert "aVR at 8–9 s" in shown[-1][0]
+        # The gain of now, not of when the button was pressed.
+        assert "5 mm/mV" in picture
+        assert "<title>aVR, 8 to" in picture
+        assert is_nothing(drawing.follow_heat(session, *VIEW))
+        session.heat = None
+        assert "<title>aVR, 8 to" not in drawing.follow_heat(session, *VIEW)
     else:
         assert session.heat is None
-        assert all(map(is_nothing, shown[-1][:2]))
-        assert not any("heat" in str(values[1]) for values in shown)
+        assert is_nothing(shown[-1][0])
+        assert is_nothing(picture)
 
 
 def test_new_report_ends_the_attribution_of_the_old(session):
@@ -176,6 +186,7 @@ def test_new_report_ends_the_attribution_of_the_old(session):
 
 def test_edit_of_an_ecg_that_is_gone_is_dropped(session, monkeypatch):
     session.reading = reading()
+    key = editor._key(session.reading)
     with_edit = editor.with_edit
 
     def slowly(*arguments):
@@ -183,8 +194,22 @@ def test_edit_of_an_ecg_that_is_gone_is_dropped(session, monkeypatch):
         return with_edit(*arguments)
 
     monkeypatch.setattr(editor, "with_edit", slowly)
-    editor._edit(session, "something else.")
+    editor._edit(session, "something else.", key)
     assert session.reading is None
+
+
+@pytest.mark.parametrize("before", ["", "atrial fibrillation."])
+def test_what_the_editor_showed_before_is_no_edit_of_a_new_report(session, before):
+    """The page may send it back before it has been filled with the new one."""
+    session.reading = reading(before) if before else None
+    text, key, _ = editor.fill(session)
+    list(report._write(written(), session, *CHOICES))
+    assert editor._follow_edit(session, text["value"], key) == [gr.skip(), gr.skip()]
+    assert (session.reading.text, session.reading.edited) == (SAYS, False)
+    text, key, _ = editor.fill(session)
+    for edit in ("right bundle branch block.", "no block."):  # the second of an edited one
+        editor._follow_edit(session, edit, key)
+        assert (session.reading.text, session.reading.draft) == (edit, SAYS)
 
 
 def test_comparison_with_an_ecg_that_is_gone_is_taken_away(session):
@@ -233,3 +258,16 @@ def test_run_of_a_visitor_who_left_is_stopped_from_its_beginning(session):
     assert isinstance(session.begin("occlusion"), threading.Event)
     shown = list(report._write(written(), session, *CHOICES))
     assert all(map(is_nothing, shown[-1][:3]))
+
+
+def test_only_the_last_picture_asked_for_is_shown(session, monkeypatch):
+    before, later = drawing.paper_html, []
+
+    def slowly(*arguments):
+        monkeypatch.undo()
+        later.append(drawing.show(session, "50 mm/s", "10 mm/mV"))
+        return before(*arguments)
+
+    monkeypatch.setattr(drawing, "paper_html", slowly)
+    assert is_nothing(drawing.show(session, *VIEW))
+    assert "50 mm/s" in later[0]

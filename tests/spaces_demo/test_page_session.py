@@ -17,8 +17,9 @@ from spaces_demo.page.attribution import _occlude
 from spaces_demo.page.build import build_page
 from spaces_demo.page.examples import example
 from spaces_demo.page.room import IDLE_S, Room
-from spaces_demo.page.session import SHOWN_S, Session, Sessions
-from spaces_demo.page.upload import UNITS, _example, _read
+from spaces_demo.page.session import SHOWN_S, Session
+from spaces_demo.page.sessions import Sessions
+from spaces_demo.page.upload import UNITS, _example, _read, filled_in
 from spaces_demo.service.settings import Settings
 from tests.spaces_demo.readings import reading
 
@@ -184,6 +185,33 @@ def test_page_that_lies_idle_gives_its_room(sessions):
         idle.shown()
 
 
+def test_second_ecg_takes_room_beside_the_first(sessions):
+    one, other = sessions.open("one"), sessions.open("other")
+    one.show((long(600_000),))
+    one.show_second((long(300_000),))
+    assert one.held() == 900_000
+    with pytest.raises(EcgInputError, match="Other visitors' long recordings"):
+        other.show_second((long(600_000),))
+    assert other.second == ()
+    other.show_second((long(300_000),))
+    with pytest.raises(EcgInputError, match="Other visitors' long recordings"):
+        other.show((long(300_000),))
+    assert other.held() == 300_000
+
+
+@pytest.mark.parametrize(
+    "use", [Session.touch, Session.choose, lambda session: session.begin("report"), lambda session: session.shown()]
+)
+def test_page_that_is_used_keeps_its_room(sessions, use):
+    busy, other = sessions.open("busy"), sessions.open("other")
+    busy.show((long(900_000),))
+    busy.used -= 2 * IDLE_S
+    use(busy)
+    with pytest.raises(EcgInputError, match="Other visitors' long recordings"):
+        other.show((long(900_000),))
+    assert busy.held() == 900_000
+
+
 def test_second_ecg_keeps_only_what_is_compared(session):
     records = [replace(long(600_000), notes=("a note",)), example("normal")]
     asked = {}
@@ -219,7 +247,7 @@ def test_form_reads_a_file_in_each_unit_that_it_offers(session, tmp_path, unit):
         return read_ecg_files(paths, **form)
 
     demo = SimpleNamespace(reader=SimpleNamespace(read=read), log=SimpleNamespace(write=lambda *_, **__: None))
-    said = _read(demo, session, (path,), 500, unit, "")
+    said = _read(demo, session, (path,), session.choose(), filled_in(500, unit, ""))
     assert session.records, said
     np.testing.assert_allclose(session.shown().signal, signal, atol=1e-4)
 
@@ -227,7 +255,7 @@ def test_form_reads_a_file_in_each_unit_that_it_offers(session, tmp_path, unit):
 def test_text_that_is_too_long_is_refused(session):
     session.reading = reading()
     with pytest.raises(EcgInputError, match="20000"):
-        editor._edit(session, "a" * (editor.LONGEST_TEXT + 1))
-    said, _ = editor._follow_edit(session, "a" * (editor.LONGEST_TEXT + 1))
+        editor._edit(session, "a" * (editor.LONGEST_TEXT + 1), editor._key(session.reading))
+    said, _ = editor._follow_edit(session, "a" * (editor.LONGEST_TEXT + 1), editor._key(session.reading))
     assert "20000" in said
     assert not session.reading.edited
