@@ -7,7 +7,7 @@ import pytest
 from ecg_image.page import RESEARCH_USE_NOTICE
 from tests.spaces_demo.browser_page import MODELS
 
-# Notes every text that the draft shows while it grows, and presses a button at the first.
+# Notes every text that the draft shows while it grows, and presses a button at each.
 _WATCH = """(press) => {
   window.seen = [];
   new MutationObserver(() => {
@@ -15,7 +15,7 @@ _WATCH = """(press) => {
     const busy = document.querySelector('#draft .draft')?.ariaBusy === 'true';
     if (!text || !busy || text.endsWith('…') || window.seen.at(-1) === text) return;
     window.seen.push(text);
-    if (press && window.seen.length === 1) document.querySelector(press).click();
+    if (press) document.querySelector(press).click();
   }).observe(document.querySelector('#draft'), {childList: true, subtree: true, characterData: true});
 }"""
 
@@ -54,13 +54,14 @@ def test_stop(visit):
     one.take("inferior_infarction")
     whole = one.write()
     one.page.evaluate(_WATCH, "#stop")
-    one.page.click("#write")
-    one.page.wait_for_selector("#draft .message:has-text('Stopped before its end')")
-    one.page.wait_for_selector("#write:enabled")
-    one.page.wait_for_function("whole => document.querySelector('#editor textarea').value !== whole", arg=whole)
-    part = one.page.input_value("#editor textarea")
-    assert whole.startswith(part.rstrip(". "))
+    for _ in range(8):  # on a busy machine a report may be done before the browser has shown its first word
+        part = one.write()
+        assert whole.startswith(part.rstrip(". "))
+        assert part == whole or "Stopped before its end" in one.text("#draft")
+        if len(part) < len(whole):
+            break
     assert len(part) < len(whole)
+    assert one.page.is_enabled("#write")
 
 
 def test_files_of_report_and_picture(visit):
