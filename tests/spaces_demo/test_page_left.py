@@ -41,9 +41,14 @@ def test_page_whose_connection_broke_is_closed_when_it_stays_unused(tmp_path, mo
 def test_page_is_closed_at_once_without_a_grace_time(tmp_path):
     sessions = Sessions(tmp_path, grace_s=0.0)
     page = sessions.open("one")
+    sent = tmp_path / "ecg.csv"
+    sent.write_text("could not be read")
+    (kept,) = page.keep_upload([sent])
+    assert kept.is_file()
     page.used -= 1.0
     sessions.leave("one")
     assert page.closed
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_who_left_takes_no_second_ecg(tmp_path):
